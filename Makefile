@@ -18,7 +18,7 @@ lint: ## ruff, the type checker, the import rules
 	@scripts/setup.sh test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --config importlinter.toml
 
 bench: ## figures, with a peer in the same run; no pass or fail
 	@scripts/setup.sh test
