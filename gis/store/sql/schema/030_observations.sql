@@ -1,0 +1,19 @@
+-- Observations: one row a reading, and the newest good one of each datastream beside them.
+-- The key (datastream, time) makes a repeated message harmless; it is also what lets a reader
+-- acknowledge only after the commit.
+CREATE TABLE onemap.observation (
+    datastream text             NOT NULL,
+    time       timestamptz      NOT NULL,
+    value      double precision NOT NULL,
+    -- bits: 1 = clock ahead by more than five minutes, 2 = outside the physical range
+    quality    smallint         NOT NULL DEFAULT 0,
+    PRIMARY KEY (datastream, time)
+);
+
+-- What items and the map show: upserted once a batch, not once a reading. A reading whose clock
+-- runs ahead never becomes the latest, or it would hide every true one after it.
+CREATE TABLE onemap.observation_latest (
+    datastream text             PRIMARY KEY,
+    time       timestamptz      NOT NULL,
+    value      double precision NOT NULL
+);
