@@ -1,0 +1,75 @@
+"""Coordinates: any frame in, stated accuracy out, never a silent guess. Pure: no files, no clock.
+
+Pairs are always (x, y) = east or longitude first. `normalise` is the one call most rooms need.
+"""
+
+from gis.coords.china import (
+    bd09_from_bd09mc,
+    bd09_from_gcj02,
+    bd09_from_wgs84,
+    bd09mc_from_bd09,
+    gcj02_from_bd09,
+    gcj02_from_wgs84,
+    wgs84_from_bd09,
+    wgs84_from_gcj02,
+)
+from gis.coords.frames import (
+    BD09,
+    BD09MC,
+    GCJ02,
+    STORAGE,
+    WGS84,
+    Area,
+    Frame,
+    bounds_of,
+    first_axis_is_north,
+    from_epsg,
+    is_known_epsg,
+    outside,
+)
+from gis.coords.local import ControlPoint, LocalFrame, fit_local
+from gis.coords.normalise import (
+    Normalised,
+    ecef_from_lonlat,
+    from_metric,
+    normalise,
+    to_metric,
+)
+from gis.coords.prj import frame_from_prj
+from gis.coords.spelling import norm_frame
+from gis.coords.transform import Transformation, find_transformation
+
+__all__ = [
+    "Area",
+    "Frame",
+    "STORAGE",
+    "WGS84",
+    "GCJ02",
+    "BD09",
+    "BD09MC",
+    "norm_frame",
+    "frame_from_prj",
+    "from_epsg",
+    "is_known_epsg",
+    "first_axis_is_north",
+    "bounds_of",
+    "outside",
+    "Transformation",
+    "find_transformation",
+    "Normalised",
+    "normalise",
+    "to_metric",
+    "from_metric",
+    "ecef_from_lonlat",
+    "ControlPoint",
+    "LocalFrame",
+    "fit_local",
+    "gcj02_from_wgs84",
+    "wgs84_from_gcj02",
+    "bd09_from_gcj02",
+    "gcj02_from_bd09",
+    "bd09_from_wgs84",
+    "wgs84_from_bd09",
+    "bd09_from_bd09mc",
+    "bd09mc_from_bd09",
+]
