@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import LiteralString, cast
 
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
@@ -19,8 +18,7 @@ FOLDER = files("gis.store").joinpath("sql")
 
 def query(name: str, /, **parts: Composable) -> Composed:
     """The statement of `sql/queries/<name>.sql` with its identifiers filled in."""
-    # The one cast: psycopg types SQL() for literals, and a file we ship is as good as one.
-    return SQL(cast(LiteralString, _text(name))).format(**parts)
+    return SQL(_text(name)).format(**parts)
 
 
 def layer_table(layer_id: str) -> Identifier:

@@ -103,11 +103,6 @@ class Account:
 
     def run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         """Run to the end as this account, in a session of its own (Ctrl-C stays with us)."""
-        who = (
-            {"user": self.uid, "group": self.gid, "extra_groups": sorted(self.groups)}
-            if self.switch
-            else {}
-        )
         return subprocess.run(
             command,
             cwd="/",
@@ -118,7 +113,9 @@ class Account:
             errors="replace",
             start_new_session=True,
             check=False,
-            **who,  # type: ignore[call-overload]  # the three arguments named above
+            user=self.uid if self.switch else None,
+            group=self.gid if self.switch else None,
+            extra_groups=sorted(self.groups) if self.switch else None,
         )
 
     def own(self, path: Path, mode: int) -> None:

@@ -1,0 +1,2 @@
+-- whether this database has ever been initialised
+SELECT to_regclass('onemap.migration') IS NOT NULL
