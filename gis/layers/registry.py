@@ -1,0 +1,249 @@
+"""The layers, code lists and the city, read from their YAML files.
+
+The caller hands in the folders (`pathlib.Path` or an `importlib.resources` Traversable); this
+module only asks them for children and text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, get_args
+
+import yaml
+
+from gis.errors import ConfigError, LayerError, UnknownLayer
+from gis.layers.model import (
+    Check,
+    Classification,
+    Code,
+    CodeList,
+    Field,
+    FieldType,
+    GeometryType,
+    Label,
+    Layer,
+    Theme,
+)
+
+
+class Folder(Protocol):
+    """What we need of a folder or file."""
+
+    @property
+    def name(self) -> str: ...
+    def joinpath(self, *parts: str) -> Any: ...
+    def iterdir(self) -> Iterator[Any]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class City:
+    """The city of this installation, `config/city.yml`.
+
+    bbox: west, south, east, north in degrees (CGCS2000). geoid_undulation_m: ellipsoidal minus
+    1985 height; None where nobody has stated it (then there is no 3D).
+    """
+
+    code: str
+    name: Label
+    metric_frame: str
+    bbox: tuple[float, float, float, float]
+    home_view: Mapping[str, float]
+    height_datum: str
+    geoid_undulation_m: float | None
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """Everything that is defined: layers by id (in id order), code lists by id, the city."""
+
+    layers: Mapping[str, Layer]
+    codelists: Mapping[str, CodeList]
+    city: City
+
+    def get(self, id: str) -> Layer:
+        """The layer of that id. Raises UnknownLayer that lists those there are."""
+        if id in self.layers:
+            return self.layers[id]
+        known = ", ".join(self.layers)
+        raise UnknownLayer(
+            zh=f"没有名为 {id} 的图层；现有：{known}。新图层请在 config/layers/ 增加一个 YAML",
+            en=f"no layer is called {id}; there are: {known}. Add a YAML to config/layers/ for a new one",
+            layer=id,
+        )
+
+    def codelist(self, field: Field) -> CodeList | None:
+        """The code list of a field, None for fields that have none."""
+        return self.codelists[field.codelist] if field.codelist else None
+
+
+def load_registry(config: Folder, data: Folder) -> Registry:
+    """Read `config/layers/*.yml`, `config/city.yml` and `data/codelists/*.yml`.
+
+    Raises ConfigError for a missing folder or broken YAML, LayerError for a definition that is
+    wrong, both naming file and field.
+    """
+    codelists = [_codelist(f.name, doc) for f, doc in _documents(data.joinpath("codelists"))]
+    layers = [
+        parse_layer(f.name, doc, {c.id for c in codelists})
+        for f, doc in _documents(config.joinpath("layers"))
+    ]
+    city = _city(_document(config.joinpath("city.yml")))
+    return Registry(
+        layers={layer.id: layer for layer in layers},
+        codelists={c.id: c for c in codelists},
+        city=city,
+    )
+
+
+def _documents(folder: Any) -> Iterator[tuple[Any, Mapping[str, Any]]]:
+    if not folder.is_dir():
+        raise ConfigError(
+            zh=f"找不到目录 {folder}。请在项目目录中运行，或设置 GIS_CONFIG / GIS_DATA",
+            en=f"there is no folder {folder}. Run in the project's folder, or set GIS_CONFIG / GIS_DATA",
+            path=str(folder),
+        )
+    for file in sorted(folder.iterdir(), key=lambda f: str(f.name)):
+        if file.name.endswith((".yml", ".yaml")):
+            yield file, _document(file)
+
+
+def _document(file: Any) -> Mapping[str, Any]:
+    try:
+        doc = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
+        raise ConfigError(
+            zh=f"{file} 无法读取：{exc}。请改正该文件",
+            en=f"{file} can't be read: {exc}. Correct the file",
+            path=str(file),
+        ) from exc
+    if not isinstance(doc, dict):
+        raise ConfigError(
+            zh=f"{file} 应为一组键值", en=f"{file} should be a mapping of keys", path=str(file)
+        )
+    return doc
+
+
+def parse_layer(file: str, doc: Mapping[str, Any], codelists: set[str]) -> Layer:
+    """One layer definition. Raises LayerError naming `file` and the field that is wrong."""
+    known = set(Layer.__dataclass_fields__) - {"solid"} | {"solid", "3d"}
+    for name in doc:
+        if name not in known:
+            raise _wrong(file, str(name), "未知的键", "is not a key of a layer")
+    theme = _one_of(file, doc, "theme", get_args(Theme))
+    geometry = _one_of(file, doc, "geometry", get_args(GeometryType))
+    classification = _one_of(file, doc, "classification", get_args(Classification))
+    fields = tuple(_field(file, f, codelists) for f in _need(file, doc, "fields"))
+    raw_key = _need(file, doc, "key")
+    key = (raw_key,) if isinstance(raw_key, str) else tuple(raw_key)
+    names = [f.name for f in fields]
+    for name in key:
+        if name not in names:
+            raise _wrong(file, "key", f"{name} 不是字段", f"{name} is not one of the fields")
+    latest_of = doc.get("latest_of")
+    if latest_of is not None and latest_of not in names:
+        raise _wrong(file, "latest_of", f"{latest_of} 不是字段", f"{latest_of} is not a field")
+    return Layer(
+        id=str(_need(file, doc, "id")),
+        title=_label(file, "title", _need(file, doc, "title")),
+        theme=theme,
+        geometry=geometry,
+        key=key,
+        accuracy_m=float(_need(file, doc, "accuracy_m")),
+        classification=classification,
+        fields=fields,
+        owner=_label(file, "owner", doc.get("owner", {"zh": "", "en": ""})),
+        checks=tuple(_check(file, c) for c in doc.get("checks", ())),
+        style=doc.get("style", {}),
+        solid=doc.get("solid", doc.get("3d")),
+        latest_of=latest_of,
+        order=int(doc.get("order", 100)),
+    )
+
+
+def _field(file: str, doc: Mapping[str, Any], codelists: set[str]) -> Field:
+    name = str(_need(file, doc, "name"))
+    kind = _one_of(file, doc, "type", get_args(FieldType))
+    codelist = doc.get("codelist")
+    if (kind == "code") != (codelist is not None) or (codelist and codelist not in codelists):
+        raise _wrong(file, name, f"代码表 {codelist} 不存在", f"there is no code list {codelist}")
+    return Field(
+        name=name,
+        title=_label(file, name, doc.get("title", {"zh": name, "en": name})),
+        type=kind,
+        codelist=codelist,
+        required=bool(doc.get("required", False)),
+        min=doc.get("min"),
+        max=doc.get("max"),
+        unit=doc.get("unit"),
+        pattern=doc.get("pattern"),
+        aliases=tuple(str(a) for a in doc.get("aliases", ())),
+    )
+
+
+def _check(file: str, doc: object) -> Check:
+    if isinstance(doc, str):
+        return Check(name=doc)
+    if isinstance(doc, dict) and len(doc) == 1:
+        [(name, params)] = doc.items()
+        return Check(name=str(name), params=params or {})
+    raise _wrong(file, "checks", f"{doc} 不是检查项", f"{doc} is not a check")
+
+
+def _codelist(file: str, doc: Mapping[str, Any]) -> CodeList:
+    codes = {}
+    for row in _need(file, doc, "codes"):
+        code = str(_need(file, row, "code"))
+        codes[code] = Code(
+            code=code,
+            title=Label(zh=str(_need(file, row, "zh")), en=str(_need(file, row, "en"))),
+            color=row.get("color"),
+            aliases=tuple(str(a) for a in row.get("aliases", ())),
+        )
+    return CodeList(id=str(_need(file, doc, "id")), source=str(doc.get("source", "")), codes=codes)
+
+
+def _city(doc: Mapping[str, Any]) -> City:
+    file = "city.yml"
+    bbox = tuple(float(v) for v in _need(file, doc, "bbox"))
+    if len(bbox) != 4 or not (bbox[0] < bbox[2] and bbox[1] < bbox[3]):
+        raise _wrong(file, "bbox", "应为 西、南、东、北", "should be west, south, east, north")
+    undulation = doc.get("geoid_undulation_m")
+    return City(
+        code=str(_need(file, doc, "code")),
+        name=_label(file, "name", _need(file, doc, "name")),
+        metric_frame=str(_need(file, doc, "metric_frame")),
+        bbox=bbox,
+        home_view=_need(file, doc, "home_view"),
+        height_datum=str(_need(file, doc, "height_datum")),
+        geoid_undulation_m=None if undulation is None else float(undulation),
+        timezone=str(doc.get("timezone", "Asia/Shanghai")),
+    )
+
+
+def _need(file: str, doc: Mapping[str, Any], name: str) -> Any:
+    if not isinstance(doc, Mapping) or doc.get(name) is None:
+        raise _wrong(file, name, "缺少", "is missing")
+    return doc[name]
+
+
+def _one_of(file: str, doc: Mapping[str, Any], name: str, allowed: Sequence[str]) -> Any:
+    value = _need(file, doc, name)
+    if value not in allowed:
+        choice = ", ".join(allowed)
+        raise _wrong(file, name, f"{value} 应为：{choice}", f"{value} should be one of: {choice}")
+    return value
+
+
+def _label(file: str, name: str, value: Any) -> Label:
+    if isinstance(value, str):
+        return Label(zh=value, en=value)
+    return Label(zh=str(_need(file, value, "zh")), en=str(value.get("en") or value["zh"]))
+
+
+def _wrong(file: str, field: str, zh: str, en: str) -> LayerError:
+    return LayerError(
+        zh=f"{file} 的 {field}：{zh}。请改正", en=f"{file}, {field}: {en}. Correct it",
+        file=file, field=field,
+    )  # fmt: skip
