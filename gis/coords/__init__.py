@@ -3,6 +3,9 @@
 Pairs are always (x, y) = east or longitude first. `normalise` is the one call most rooms need.
 """
 
+from gis.coords.angles import degrees_from_packed, parse_angle
+from gis.coords.axes import axis_order, east_first, outside_error
+from gis.coords.beidou import Cell, cover, decode_place_code, place_code, place_codes
 from gis.coords.china import (
     bd09_from_bd09mc,
     bd09_from_gcj02,
@@ -13,6 +16,7 @@ from gis.coords.china import (
     wgs84_from_bd09,
     wgs84_from_gcj02,
 )
+from gis.coords.control import Control, control_points, national_plane
 from gis.coords.frames import (
     BD09,
     BD09MC,
@@ -26,6 +30,12 @@ from gis.coords.frames import (
     from_epsg,
     is_known_epsg,
     outside,
+)
+from gis.coords.heights import (
+    HeightOffset,
+    ellipsoidal_from_1985,
+    fit_offset,
+    normal_1985_from_ellipsoidal,
 )
 from gis.coords.local import ControlPoint, LocalFrame, fit_local
 from gis.coords.normalise import (
@@ -64,6 +74,23 @@ __all__ = [
     "ControlPoint",
     "LocalFrame",
     "fit_local",
+    "Control",
+    "control_points",
+    "national_plane",
+    "axis_order",
+    "east_first",
+    "outside_error",
+    "parse_angle",
+    "degrees_from_packed",
+    "HeightOffset",
+    "fit_offset",
+    "ellipsoidal_from_1985",
+    "normal_1985_from_ellipsoidal",
+    "Cell",
+    "place_code",
+    "place_codes",
+    "decode_place_code",
+    "cover",
     "gcj02_from_wgs84",
     "wgs84_from_gcj02",
     "bd09_from_gcj02",

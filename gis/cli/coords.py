@@ -1,0 +1,360 @@
+"""`gis coords`: convert coordinates, fit a local frame, name a place by its grid code."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+import numpy as np
+import yaml
+
+from gis.cli.console import Console, command, rows_table
+from gis.coords import (
+    Cell,
+    Frame,
+    LocalFrame,
+    Transformation,
+    axis_order,
+    control_points,
+    decode_place_code,
+    east_first,
+    find_transformation,
+    fit_local,
+    norm_frame,
+    outside,
+    outside_error,
+    parse_angle,
+)
+from gis.errors import ConfigError, CoordError, SourceError
+from gis.sources.frames import load_local_frames
+
+# names under which files carry the east (or longitude) and the north (or latitude) column;
+# X and Y say nothing about the order, so there the numbers decide
+EAST = ("lon", "lng", "longitude", "经度", "e", "east", "easting", "东坐标")
+NORTH = ("lat", "latitude", "纬度", "n", "north", "northing", "北坐标")
+EITHER = (("x", "y"), ("x坐标", "y坐标"), ("横坐标", "纵坐标"))
+
+
+@click.group()
+def coords() -> None:
+    """坐标：转换、拟合地方坐标系、北斗网格码 / convert, fit local frames, grid codes."""
+
+
+@coords.add_command
+@command("convert")
+@click.option("--from", "source", required=True, help="源坐标系 / frame of the input")
+@click.option("--to", "target", required=True, help="目标坐标系 / frame wanted")
+@click.option("--x", "x_name", help="文件中的东（经度）列 / east or longitude column of FILE")
+@click.option("--y", "y_name", help="文件中的北（纬度）列 / north or latitude column of FILE")
+@click.argument("what", nargs=-1, required=True, metavar="X Y | FILE.csv")
+def convert(
+    console: Console,
+    source: str,
+    target: str,
+    x_name: str | None,
+    y_name: str | None,
+    what: tuple[str, ...],
+) -> None:
+    """转换一个点（东或经度在前）或一个 CSV 文件 / convert one point (east first) or a CSV file.
+
+    \b
+    示例 / examples:
+      gis coords convert --from gcj02 --to EPSG:4547 -- 114.028 32.978
+      gis coords convert --from EPSG:4526 --to EPSG:4490 points.csv > out.csv
+    """
+    local = load_local_frames(console.settings.config / "frames")
+    frames = (norm_frame(source, local), norm_frame(target, local))
+    way = find_transformation(*frames)
+    if len(what) == 2:
+        _convert_point(console, way, what)
+    elif len(what) == 1:
+        _convert_file(console, way, Path(what[0]), x_name, y_name)
+    else:
+        raise CoordError(
+            zh=f"应为一对坐标或一个文件，收到 {len(what)} 个值",
+            en=f"give one pair or one file, not {len(what)} values",
+            values=len(what),
+        )
+
+
+def _convert_point(console: Console, way: Transformation, what: tuple[str, ...]) -> None:
+    pair = np.array([[parse_angle(text) for text in what]])
+    pair, swapped = east_first(pair, way.source, "输入 / input")
+    if swapped:
+        console.say("北坐标在前，已对调", "north came first, swapped")
+    moved = way.apply(pair)[0]
+    if not np.isfinite(moved).all():
+        raise outside_error(pair[0], way.source, "输入", "input")
+    x, y = (float(v) for v in moved)
+    digits = 9 if way.target.unit == "degree" else 4
+    result = {"x": x, "y": y, "accuracy_m": way.accuracy_m, "steps": list(way.steps)}
+    lines = [f"{x:.{digits}f} {y:.{digits}f}", f"精度 / accuracy: {way.accuracy_m:g} m", *way.steps]
+    console.emit(result, text="\n".join(lines))
+
+
+def _convert_file(
+    console: Console, way: Transformation, path: Path, x_name: str | None, y_name: str | None
+) -> None:
+    """Every column as it came, then x, y in the new frame and the accuracy. Rows that can't be
+    converted keep their place with empty numbers, and are counted."""
+    rows, columns = read_table(path)
+    pair = (x_name, y_name) if x_name and y_name else _pair_columns(columns, path)
+    numbers = np.array([[_number(row.get(name)) for name in pair] for row in rows])
+    numbers = numbers.reshape(-1, 2)
+    named = pair[0].strip().lower() in EAST or x_name is not None
+    if not named:
+        numbers = _found_order(console, numbers, way.source, pair)
+    bad = outside(numbers, way.source)
+    moved = np.full(numbers.shape, np.nan)
+    moved[~bad] = way.apply(numbers[~bad])
+    failed = np.flatnonzero(~np.isfinite(moved).all(axis=1))
+    if len(failed):
+        rows_text = "、".join(str(i + 1) for i in failed[:20])
+        console.say(f"{len(failed)} 行无法转换：{rows_text}", f"{len(failed)} rows not converted")
+    table = [_converted(row, moved[i], way) for i, row in enumerate(rows)]
+    if console.json:
+        console.emit(
+            {
+                "rows": table,
+                "failed": [int(i) + 1 for i in failed],
+                "accuracy_m": way.accuracy_m,
+                "steps": list(way.steps),
+            }
+        )
+        return
+    out = io.StringIO()
+    writer = csv.DictWriter(out, [*columns, *_NEW], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table)
+    console.say("；".join(way.steps), f"accuracy {way.accuracy_m:g} m")
+    console.emit(None, text=out.getvalue().rstrip("\n"))
+
+
+_NEW = ("x_converted", "y_converted", "accuracy_m")
+
+
+def _converted(row: dict[str, str], moved: Any, way: Transformation) -> dict[str, Any]:
+    digits = 9 if way.target.unit == "degree" else 4
+    values = [round(float(v), digits) if np.isfinite(v) else None for v in moved]
+    return {**row, **dict(zip(_NEW, (*values, way.accuracy_m), strict=True))}
+
+
+def _found_order(console: Console, numbers: Any, frame: Frame, pair: tuple[str, str]) -> Any:
+    if frame.kind == "local" and axis_order(numbers, frame) == "either":
+        raise CoordError(
+            zh=f"{pair[0]}、{pair[1]} 两列在 {frame} 中两种轴序都可能。请用 --x 东列 --y 北列 说明",
+            en=f"columns {pair[0]}, {pair[1]} may be either way round in {frame}. "
+            "Say which with --x EAST --y NORTH",
+            frame=frame.name,
+        )
+    numbers, swapped = east_first(numbers, frame, f"{pair[0]}, {pair[1]}")
+    if swapped:
+        console.say(f"{pair[0]} 为北坐标，已对调", f"{pair[0]} is north, swapped")
+    return numbers
+
+
+def _pair_columns(columns: list[str], path: Path) -> tuple[str, str]:
+    """The east (or first) and north (or second) column by name."""
+    by_name = {column.strip().lower(): column for column in columns}
+    east = next((by_name[name] for name in EAST if name in by_name), None)
+    north = next((by_name[name] for name in NORTH if name in by_name), None)
+    if east is not None and north is not None:
+        return east, north
+    for first, second in EITHER:
+        if first in by_name and second in by_name:
+            return by_name[first], by_name[second]
+    raise SourceError(
+        zh=f"{path.name} 看不出坐标是哪两列（列：{'、'.join(columns)}）。请用 --x 与 --y 指明",
+        en=f"which columns of {path.name} hold the coordinates can't be told "
+        f"(columns: {', '.join(columns)}). Name them with --x and --y",
+        file=path.name,
+    )
+
+
+def _number(text: str | None) -> float:
+    try:
+        return parse_angle(text or "")
+    except CoordError:
+        return float("nan")
+
+
+@coords.add_command
+@command("fit")
+@click.option("--name", required=True, help="地方坐标系名称 / the frame's name")
+@click.option("--to", "target", help="已知坐标的坐标系 / frame of the known pair")
+@click.option("--limit", default=0.05, show_default=True, help="单轴中误差限（米）/ sigma limit, m")
+@click.option("--unusual", is_flag=True, help="确认异常尺度或旋转 / accept odd scale or rotation")
+@click.option("--force", is_flag=True, help="覆盖同名坐标系 / replace a frame of that name")
+@click.argument("points", type=click.Path(path_type=Path), metavar="POINTS.csv")
+def fit(
+    console: Console,
+    name: str,
+    target: str | None,
+    limit: float,
+    unusual: bool,
+    force: bool,
+    points: Path,
+) -> None:
+    """由控制点拟合地方坐标系，存入 config/frames / fit a local frame from control points.
+
+    \b
+    示例 / example:  gis coords fit 控制点.csv --name zmd
+    """
+    out = console.settings.config / "frames" / f"{_file_name(name)}.yml"
+    if out.exists() and not force:
+        raise ConfigError(
+            zh=f"{out} 已存在。加 --force 覆盖，或换一个名称",
+            en=f"{out} exists already. Replace it with --force, or take another name",
+            file=str(out),
+        )
+    rows, _ = read_table(points)
+    control = control_points(rows, to=target)
+    today = datetime.now(ZoneInfo(console.settings.timezone)).date().isoformat()
+    frame = fit_local(
+        control.points,
+        name,
+        target=control.target,
+        limit_m=limit,
+        unusual=unusual,
+        made=today,
+    )
+    frame = replace(frame, accuracy_m=frame.accuracy_m + control.accuracy_m)
+    write_frame(frame, out)
+    for warning in frame.warnings:
+        console.say(*warning.split(" / ", 1))
+    console.say(f"已写入 {out}", f"use it as local:{name}")
+    console.emit(_fit_result(frame, out), table=_fit_table(frame))
+
+
+def write_frame(frame: LocalFrame, path: Path) -> None:
+    """Write a local frame's record, whole or not at all."""
+    text = yaml.safe_dump(frame.to_json(), allow_unicode=True, sort_keys=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        part.write_text(text, "utf-8")
+        part.replace(path)
+    except OSError as exc:
+        raise ConfigError(
+            zh=f"无法写入 {path}：{exc.strerror}",
+            en=f"can't write {path}: {exc.strerror}",
+            file=str(path),
+        ) from exc
+
+
+def _fit_result(frame: LocalFrame, path: Path) -> dict[str, Any]:
+    return {
+        "frame": f"local:{frame.name}",
+        "file": str(path),
+        "target": f"EPSG:{frame.target}",
+        "first_is_north": frame.first_is_north,
+        "accuracy_m": frame.accuracy_m,
+        "sigma_m": frame.sigma_m,
+        "scale_ppm": (frame.scale - 1.0) * 1e6,
+        "rotation_deg": frame.rotation_deg,
+        "points": [{"name": p.name, "error_m": p.error_m} for p in frame.points],
+        "dropped": [{"name": p.name, "error_m": p.error_m} for p in frame.dropped],
+        "warnings": list(frame.warnings),
+    }
+
+
+def _fit_table(frame: LocalFrame) -> Any:
+    used = [(p, "采用 used") for p in frame.points]
+    rows = [
+        {"点 point": p.name, "留一误差 m error": f"{p.error_m:.3f}", "": how}
+        for p, how in (*used, *((p, "剔除 dropped") for p in frame.dropped))
+    ]
+    table = rows_table(rows, ("点 point", "留一误差 m error", ""))
+    table.title = (
+        f"local:{frame.name} → EPSG:{frame.target}  精度 accuracy {frame.accuracy_m:.3f} m  "
+        f"尺度 scale {(frame.scale - 1) * 1e6:+.2f} ppm  旋转 rotation {frame.rotation_deg:+.5f}°"
+    )
+    return table
+
+
+def _file_name(name: str) -> str:
+    if not name or name.startswith(".") or any(c in name for c in "/\\:\0") or len(name) > 60:
+        raise CoordError(
+            zh=f"坐标系名称“{name}”不能用作文件名。请用字母、数字或汉字",
+            en=f"'{name}' can't name a frame. Use letters, digits or Chinese characters",
+            name=name,
+        )
+    return name
+
+
+@coords.add_command
+@command("grid")
+@click.option("--level", default=8, show_default=True, type=click.IntRange(1, 10))
+@click.option("--decode", "code", metavar="CODE", help="由网格码求范围 / the box of a code")
+@click.argument("point", nargs=-1, metavar="[LON LAT]")
+def grid(console: Console, level: int, code: str | None, point: tuple[str, ...]) -> None:
+    """北斗网格位置码（GB/T 39409）/ BeiDou grid location codes.
+
+    \b
+    示例 / examples:
+      gis coords grid 114.022 32.98 --level 8
+      gis coords grid --decode N50I014184C
+    """
+    if code is not None and not point:
+        cell = decode_place_code(code)
+    elif code is None and len(point) == 2:
+        lon, lat = (parse_angle(text) for text in point)
+        cell = Cell.of(lon, lat, level)
+    else:
+        raise CoordError(
+            zh="请给经度和纬度，或 --decode 网格码",
+            en="give a longitude and a latitude, or --decode CODE",
+        )
+    west, south, east, north = cell.bounds
+    lon, lat = cell.centre
+    result = {
+        "code": cell.code,
+        "level": cell.level,
+        "bbox": [west, south, east, north],
+        "lon": lon,
+        "lat": lat,
+        "neighbours": [other.code for other in cell.neighbours()],
+    }
+    console.emit(result, text=f"{cell.code}\n{west:.9f} {south:.9f} {east:.9f} {north:.9f}")
+
+
+def read_table(path: Path) -> tuple[list[dict[str, str]], list[str]]:
+    """Rows and column names of a CSV file in UTF-8 or GBK. Raises SourceError."""
+    try:
+        raw = path.read_bytes()
+    except OSError as exc:
+        raise SourceError(
+            zh=f"无法读取 {path}：{exc.strerror}",
+            en=f"can't read {path}: {exc.strerror}",
+            file=str(path),
+        ) from exc
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("gb18030", errors="replace")
+    lines = csv.reader(io.StringIO(text))
+    columns = [name.strip() for name in next(lines, [])]
+    rows = []
+    for number, values in enumerate(lines, start=2):
+        if not any(value.strip() for value in values):
+            continue
+        if len(values) != len(columns):
+            raise SourceError(
+                zh=f"{path.name} 第 {number} 行有 {len(values)} 列，表头有 {len(columns)} 列",
+                en=f"{path.name} line {number} has {len(values)} columns, its header "
+                f"{len(columns)}",
+                file=path.name,
+                row=number,
+            )
+        rows.append(dict(zip(columns, values, strict=True)))
+    if not rows:
+        raise SourceError(
+            zh=f"{path.name} 没有数据行", en=f"{path.name} holds no rows", file=path.name
+        )
+    return rows, columns
