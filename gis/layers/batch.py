@@ -30,8 +30,8 @@ class Reject:
     code: str
     zh: str
     en: str
-    field: str | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)
+    field: str | None = None  # after `raw`, whose default needs the function of this name
     wkt: str | None = None
 
 
