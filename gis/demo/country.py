@@ -16,7 +16,7 @@ from gis.demo.streets import surfaces, town
 from gis.demo.subdivide import subdivide
 
 LANE_WIDTH = 7.0
-VILLAGES = 62
+VILLAGES = 84
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ def _village_centres(rural: shapely.Geometry, rng: np.random.Generator) -> Float
     for point in tried:
         if len(kept) == VILLAGES:
             break
-        if min(np.hypot(*(point - other)) for other in kept) > 560.0:
+        if min(np.hypot(*(point - other)) for other in kept) > 500.0:
             kept.append(point)
     return np.array(kept)
 
