@@ -24,8 +24,9 @@ def parse_angle(text: str) -> float:
     number. Raises CoordError for what is none of these, or has 60 minutes or seconds."""
     rest, sign = text.strip().replace("，", ""), 1
     for mark, way in _HEMISPHERES.items():
-        if rest.upper().startswith(mark) or rest.upper().endswith(mark):
-            rest, sign = re.sub(mark, "", rest, flags=re.IGNORECASE).strip(), way
+        # capitals only: a small s is a second
+        if rest.startswith(mark) or rest.endswith(mark):
+            rest, sign = rest.replace(mark, "").strip(), way
             break
     try:
         return sign * _finite(float(rest))

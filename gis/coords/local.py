@@ -123,6 +123,10 @@ class LocalFrame:
                 east, north = values[key]
                 values[key] = (float(east), float(north))
             values["warnings"] = tuple(values.get("warnings") or ())
+            for key in ("a", "b", "accuracy_m", "sigma_m"):
+                values[key] = float(values[key])
+            if not values["points"] or values["a"] == values["b"] == 0.0:
+                raise ValueError("points, a, b")
             if values.get("made") is not None:
                 values["made"] = str(values["made"])
             return cls(**values)
@@ -204,7 +208,10 @@ def _distinct(points: Sequence[ControlPoint], name: str) -> tuple[ControlPoint, 
                 f"control point {point.name} has a coordinate that is not finite. Correct it",
                 point=point.name,
             )
-        seen.setdefault(numbers, point)
+        x, y, east, north = (float(v) for v in numbers)
+        seen.setdefault(
+            numbers, ControlPoint(name=str(point.name), x=x, y=y, east=east, north=north)
+        )
     return tuple(seen.values())
 
 

@@ -46,7 +46,8 @@ def norm_frame(spec: Frame | int | str, local: Mapping[str, LocalFrame] = _NO_LO
     if named is not None:
         return named
     code = _EPSG.fullmatch(text)
-    if code:
+    # in China a bare "2000" means a datum; EPSG:2000 is a grid of Anguilla
+    if code and text != "2000":
         return from_epsg(int(code.group(1)))
     if re.fullmatch(r"https?://www\.opengis\.net/def/crs/OGC/[\d.]+/CRS84h?", text, re.I):
         return WGS84
