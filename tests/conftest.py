@@ -22,10 +22,7 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-try:
-    from gis.layers import Registry, load_registry
-except ImportError:  # until the registry lands
-    from by_hand import Registry, load_registry
+from gis.layers import Registry, load_registry
 from gis.store import Store
 from gis.store.cluster import Cluster
 from gis.store.pool import prepare

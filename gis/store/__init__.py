@@ -1,6 +1,31 @@
 """Everything that touches PostGIS: the cluster, the schema, deliveries, versions, the one query."""
 
+from gis.store import deliveries as store_deliveries
 from gis.store.cluster import Cluster
+from gis.store.deliveries import Counts, DeliveryHead, Loading, begin
+from gis.store.ledger import (
+    list_deliveries,
+    quarantine_rows,
+    quarantine_summary,
+    show_delivery,
+    undo,
+)
 from gis.store.pool import Store, init_store, open_store, prepare
 
-__all__ = ["Cluster", "Store", "open_store", "init_store", "prepare"]
+__all__ = [
+    "Cluster",
+    "Store",
+    "open_store",
+    "init_store",
+    "prepare",
+    "DeliveryHead",
+    "Loading",
+    "Counts",
+    "begin",
+    "store_deliveries",
+    "list_deliveries",
+    "show_delivery",
+    "undo",
+    "quarantine_summary",
+    "quarantine_rows",
+]

@@ -84,7 +84,7 @@ def ensure_indexes(conn: psycopg.Connection, layer: Layer) -> bool:
     """Make the layer's indexes and its EXCLUDE constraint if missing; True if made."""
     if conn.execute(query("layer_indexed"), {"table": _qualified(layer)}).fetchone() == (True,):
         return False
-    names = ("current", "order", "all", "item", "business", "one_at_a_time")
+    names = ("current", "one_current", "all", "item", "business", "one_at_a_time")
     conn.execute(
         query(
             "layer_indexes",

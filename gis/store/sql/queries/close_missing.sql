@@ -1,0 +1,6 @@
+-- a full delivery ends every current version it no longer holds
+UPDATE {table} AS old
+SET valid = tstzrange(lower(old.valid), %(as_of)s), closed_by = %(delivery)s
+WHERE upper_inf(old.valid) AND NOT EXISTS (
+    SELECT FROM matched AS m WHERE m.version_id = old.version_id
+)

@@ -1,0 +1,2 @@
+-- the planner must know the table before the first reader does
+ANALYZE {table}
