@@ -11,6 +11,10 @@ from gis.store.ledger import (
     undo,
 )
 from gis.store.pool import Store, init_store, open_store, prepare
+from gis.store.query import FeatureRows, ItemsPage, LayerQuery, count, item, items, rows
+from gis.store.times import Instant, Interval, When, parse_datetime
+from gis.store.vectortiles import tile, tile_bounds
+from gis.store.versions import history, instant_of, version_at
 
 __all__ = [
     "Cluster",
@@ -28,4 +32,20 @@ __all__ = [
     "undo",
     "quarantine_summary",
     "quarantine_rows",
+    "Instant",
+    "Interval",
+    "When",
+    "parse_datetime",
+    "LayerQuery",
+    "ItemsPage",
+    "FeatureRows",
+    "items",
+    "item",
+    "count",
+    "rows",
+    "tile",
+    "tile_bounds",
+    "history",
+    "version_at",
+    "instant_of",
 ]

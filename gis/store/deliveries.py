@@ -41,6 +41,7 @@ STEPS: Mapping[Mode, tuple[str, ...]] = {
 }
 NEAR_AT_ONCE = 20_000
 WORTH_ANALYZING = 500
+LONGEST_WAIT = "120s"  # for another delivery of the same layer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,7 +279,7 @@ def begin(store: Store, head: DeliveryHead, *, dry_run: bool = False) -> Iterato
 def lock_layer(conn: psycopg.Connection, layer_id: str) -> tuple[int | None, Any, datetime, int]:
     """Hold the layer's deliveries until the transaction ends. Returns the newest delivery's id
     and as_of (None where there is none), the database's clock, and the current features."""
-    conn.execute(query("delivery_lock_timeout"))
+    conn.execute(query("delivery_lock_timeout"), {"longest": LONGEST_WAIT})
     conn.execute(query("delivery_lock"), {"layer": layer_id})
     row = conn.execute(query("delivery_newest"), {"layer": layer_id}).fetchone()
     if row is None:

@@ -30,10 +30,8 @@ def alike(
     same &= _same_heights(old, new, same, tolerance)
     rest = np.flatnonzero(~same)
     if rest.size:
-        # Snapping first, or noise in the last digit may choose another first vertex.
-        a = shapely.normalize(shapely.set_precision(old[rest], degrees, mode="pointwise"))
-        b = shapely.normalize(shapely.set_precision(new[rest], degrees, mode="pointwise"))
-        again = np.asarray(shapely.equals_exact(a, b, 1.001 * degrees))
+        a, b = shapely.normalize(old[rest]), shapely.normalize(new[rest])
+        again = np.asarray(shapely.equals_exact(a, b, degrees))
         same[rest] = again & _same_heights(a, b, again, tolerance)
     return same
 

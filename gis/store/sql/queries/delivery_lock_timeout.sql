@@ -1,2 +1,2 @@
 -- waiting for another delivery ends with a clear message instead of never
-SET LOCAL lock_timeout = '120s'
+SELECT set_config('lock_timeout', %(longest)s, true)

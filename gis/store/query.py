@@ -1,0 +1,330 @@
+"""The one builder of queries on layers: items, tiles, rows and counts read through it.
+
+A `LayerQuery` says what is wanted; each function below fills a statement of `sql/queries/` with
+the conditions built here. Identifiers are composed, values are parameters.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from psycopg.sql import SQL, Composable, Composed, Identifier
+from psycopg.sql import Literal as SqlLiteral
+from shapely.geometry.base import BaseGeometry
+
+from gis.coords import from_epsg
+from gis.errors import LayerError
+from gis.layers.model import Layer
+from gis.store.literals import literal
+from gis.store.pool import Store
+from gis.store.queries import layer_table, query
+from gis.store.times import Instant, Interval, When
+from gis.store.translate import pg_errors
+
+COUNT_BOUND = 10_000  # above it, a page does not say how many match
+LARGEST = 2**63 - 1
+# PostGIS may keep degrees as they are: the same place within the metre that 4490 v 4326 can say.
+SAME_DEGREES = (4490, 4326)
+PLANE_DIGITS = 4
+WITH_TIMES = ("valid_from", "valid_to")
+WITH_LATEST = ("latest_value", "latest_time")
+Direction = Literal["asc", "desc"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerQuery:
+    """What is wanted of a layer.
+
+    when:   None = now, an Instant = the state then, an Interval = every version that overlaps
+    bbox:   west, south, east, north in degrees (EPSG:4490); west > east crosses 180°
+    where:  field -> value (text as in a URL, or typed); None = is empty
+    fields: properties to give; None = all, with valid_from, valid_to and latest_*
+    srid, digits: of the geometry in items; at most 4 digits where the frame is in metres
+    within: only what intersects it (EPSG:4490, longitude first)
+    Raises LayerError for what the layer has not, UnknownFrame for an unknown srid.
+    """
+
+    layer: Layer
+    when: When = None
+    bbox: tuple[float, float, float, float] | None = None
+    keys: tuple[int, ...] | None = None
+    where: Mapping[str, Any] = field(default_factory=dict)
+    limit: int | None = None
+    offset: int = 0
+    sortby: tuple[tuple[str, Direction], ...] = ()
+    fields: tuple[str, ...] | None = None
+    geometry: bool = True
+    srid: int = 4490
+    digits: int = 9
+    within: BaseGeometry | None = None
+
+    def __post_init__(self) -> None:
+        if self.bbox is not None and not (
+            all(map(math.isfinite, self.bbox)) and self.bbox[1] <= self.bbox[3]
+        ):
+            raise LayerError(
+                zh=f"范围 {self.bbox} 无效：应为 西,南,东,北（度），南不大于北",
+                en=f"bbox {self.bbox} is not west,south,east,north in degrees with south <= north",
+                bbox=self.bbox,
+            )
+        for name, value in (("limit", self.limit), ("offset", self.offset)):
+            if value is not None and not 0 <= value <= LARGEST:
+                raise LayerError(
+                    zh=f"{name} 不能是 {value}，应为不小于 0 的整数",
+                    en=f"{name} can't be {value}; it is a whole number from 0",
+                    parameter=name,
+                    value=value,
+                )
+
+    @property
+    def plain(self) -> bool:
+        """Whether every current feature of the layer is meant."""
+        conditions = (self.when, self.bbox, self.keys, self.within)
+        return not self.where and all(condition is None for condition in conditions)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsPage:
+    """GeoJSON Feature texts. `matched`: how many there are in all; None = more than COUNT_BOUND."""
+
+    features: list[str]
+    matched: int | None
+
+    @property
+    def returned(self) -> int:
+        return len(self.features)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureRows:
+    """Rows as columns of one length n. Geometry: shapely, EPSG:4490, longitude first, z in the
+    city's height datum; `valid_to` None = still current. Columns: the fields asked for (and
+    latest_value, latest_time where the layer has them)."""
+
+    key: NDArray[np.int64]
+    version_id: NDArray[np.int64]
+    opened_by: NDArray[np.int64]
+    accuracy_m: NDArray[np.float64]
+    valid_from: list[datetime]
+    valid_to: list[datetime | None]
+    geometry: NDArray[np.object_]
+    columns: dict[str, list[Any]]
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+
+def items(store: Store, q: LayerQuery) -> ItemsPage:
+    """A page of features: `id` = key, properties as `q.fields` says."""
+    statement, params = items_statement(q)
+    with _asking(q.layer), store.reading() as conn:
+        features = [text for (text,) in conn.execute(statement, params)]
+        full = q.limit is not None and len(features) == q.limit
+        if not full and (features or q.offset == 0):
+            return ItemsPage(features, q.offset + len(features))
+        if q.plain:
+            row = conn.execute(query("layer_count"), {"layer": q.layer.id}).fetchone()
+            return ItemsPage(features, row[0] if row else None)
+        where, values = conditions(q)
+        counting = query("item_count_bounded", table=layer_table(q.layer.id), where=where)
+        row = conn.execute(counting, {**values, "bound": COUNT_BOUND + 1}).fetchone()
+    return ItemsPage(features, row[0] if row and row[0] <= COUNT_BOUND else None)
+
+
+def item(
+    store: Store, q: LayerQuery | Layer, key: int, when: When = None, srid: int = 4490
+) -> str | None:
+    """One feature as GeoJSON text, None where there is none (then). `q` says which fields and
+    digits; of several versions in an interval the newest is given."""
+    if isinstance(q, Layer):
+        q = LayerQuery(layer=q, when=when, srid=srid)
+    else:
+        q = replace(
+            q, when=when if when is not None else q.when, srid=srid if srid != 4490 else q.srid
+        )
+    statement, params = items_statement(replace(q, keys=(key,), limit=1), newest_first=True)
+    with _asking(q.layer), store.reading() as conn:
+        row = conn.execute(statement, params).fetchone()
+    return row[0] if row else None
+
+
+def count(store: Store, q: LayerQuery) -> int:
+    """How many rows match, exactly; limit and offset do not count."""
+    where, params = conditions(q)
+    with _asking(q.layer), store.reading() as conn:
+        if q.plain:
+            row = conn.execute(query("layer_count"), {"layer": q.layer.id}).fetchone()
+        else:
+            statement = query("item_count", table=layer_table(q.layer.id), where=where)
+            row = conn.execute(statement, params).fetchone()
+    return int(row[0]) if row else 0
+
+
+def rows(store: Store, q: LayerQuery) -> FeatureRows:
+    """The same rows as `items`, as values; always in EPSG:4490."""
+    names = _names(q, WITH_LATEST if q.layer.latest_of else ())
+    where, params = conditions(q)
+    latest, more = latest_join(q.layer, q.when)
+    statement = query(
+        "rows",
+        table=layer_table(q.layer.id),
+        latest=latest,
+        where=where,
+        order=_order(q),
+        geometry=SQL("ST_AsBinary(t.geom)") if q.geometry else SQL("NULL::bytea"),
+        properties=_properties(names) if names else SQL("NULL"),
+    )
+    params |= more | {"limit": q.limit, "offset": q.offset}
+    with _asking(q.layer), store.reading() as conn, conn.cursor(binary=True) as cur:
+        found = cur.execute(statement, params).fetchall()
+    columns = list(zip(*found, strict=True)) or [()] * (7 + max(1, len(names)))
+    return FeatureRows(
+        key=np.array(columns[0], dtype=np.int64),
+        version_id=np.array(columns[1], dtype=np.int64),
+        opened_by=np.array(columns[2], dtype=np.int64),
+        accuracy_m=np.array(columns[3], dtype=np.float64),
+        valid_from=list(columns[4]),
+        valid_to=list(columns[5]),
+        geometry=shapely.from_wkb(np.array(columns[6], dtype=object)),
+        columns={name: list(column) for name, column in zip(names, columns[7:], strict=False)},
+    )
+
+
+def items_statement(
+    q: LayerQuery, *, newest_first: bool = False
+) -> tuple[Composed, dict[str, Any]]:
+    """The statement behind `items`, and its parameters."""
+    extra = WITH_TIMES + (WITH_LATEST if q.layer.latest_of else ())
+    names = _names(q, extra)
+    where, params = conditions(q)
+    latest, more = latest_join(q.layer, q.when)
+    statement = query(
+        "items",
+        table=layer_table(q.layer.id),
+        geometry=_geojson(q),
+        properties=_properties(names),
+        latest=latest,
+        where=where,
+        order=SQL("lower(t.valid) DESC") if newest_first else _order(q),
+    )
+    return statement, params | more | {"limit": q.limit, "offset": q.offset}
+
+
+def conditions(q: LayerQuery) -> tuple[Composed, dict[str, Any]]:
+    """The WHERE of a query on `{table} AS t`, the index's conditions first."""
+    parts: list[Composable] = []
+    params: dict[str, Any] = {}
+    if q.bbox is not None:
+        parts.append(_envelope_condition(q.bbox, params))
+    if q.within is not None:
+        params["within"] = shapely.to_wkb(shapely.force_2d(q.within))
+        area = SQL("ST_GeomFromWKB(%(within)s, 4490)")
+        parts.append(SQL("t.geom && {0} AND ST_Intersects(t.geom, {0})").format(area))
+    if q.keys is not None:
+        params["keys"] = list(q.keys)
+        parts.append(SQL("t.key = ANY(%(keys)s::numeric[]::bigint[])"))
+    parts.append(valid_condition(q.when, params))
+    for i, (name, value) in enumerate(q.where.items()):
+        column = Identifier("t", q.layer.field(name).name)
+        if value is None:
+            parts.append(SQL("{} IS NULL").format(column))
+        else:
+            params[f"value{i}"] = literal(q.layer.field(name), value)
+            parts.append(SQL("{} = {}").format(column, SQL(f"%(value{i})s")))
+    return SQL(" AND ").join(parts), params
+
+
+def valid_condition(when: When, params: dict[str, Any]) -> Composable:
+    """The condition on valid time; adds its parameters to `params`."""
+    if when is None:
+        return SQL("upper_inf(t.valid)")
+    if isinstance(when, Instant):
+        params["at"] = when.at
+        return SQL("t.valid @> %(at)s::timestamptz")
+    params["start"], params["end"] = when.start, when.end
+    return SQL("t.valid && tstzrange(%(start)s, %(end)s, '[]')")
+
+
+def latest_join(layer: Layer, when: When) -> tuple[Composable, dict[str, Any]]:
+    """The join that gives `o.value` and `o.time`, where the layer has latest values."""
+    if layer.latest_of is None:
+        return SQL(""), {}
+    column = Identifier(layer.field(layer.latest_of).name)
+    if when is None:
+        return query("latest_now", datastream=column), {}
+    at = when.at if isinstance(when, Instant) else when.end
+    return query("latest_then", datastream=column), {"latest_at": at}
+
+
+def _asking(layer: Layer) -> Any:
+    return pg_errors(f"查询图层 {layer.id}", f"query layer {layer.id}")
+
+
+def _envelope_condition(
+    bbox: tuple[float, float, float, float], params: dict[str, Any]
+) -> Composable:
+    west, south, east, north = bbox
+    params |= {"west": west, "south": south, "east": east, "north": north}
+    box = SQL("ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)")
+    if west > east:  # two boxes, one on either side of 180°
+        box = SQL(
+            "ST_Collect(ST_MakeEnvelope(%(west)s, %(south)s, 180, %(north)s, 4490), "
+            "ST_MakeEnvelope(-180, %(south)s, %(east)s, %(north)s, 4490))"
+        )
+    # && alone rounds to 32-bit floats, up to a metre too much here.
+    return SQL("t.geom && {0} AND ST_Intersects(t.geom, {0})").format(box)
+
+
+def _order(q: LayerQuery) -> Composed:
+    parts: list[Composable] = []
+    for name, direction in q.sortby:
+        words = {"asc": SQL("ASC NULLS LAST"), "desc": SQL("DESC NULLS LAST")}
+        column = Identifier("t", "key" if name == "key" else q.layer.field(name).name)
+        parts.append(SQL("{} {}").format(column, words[direction]))
+    parts.append(SQL("t.key"))
+    if isinstance(q.when, Interval):
+        parts.append(SQL("lower(t.valid), t.version_id"))
+    return SQL(", ").join(parts)
+
+
+def _names(q: LayerQuery, extra: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of the properties asked for, each one known."""
+    if q.fields is None:
+        return q.layer.field_names + extra
+    return tuple(name if name in extra else q.layer.field(name).name for name in q.fields)
+
+
+def _properties(names: tuple[str, ...]) -> Composed:
+    special: dict[str, Composable] = {
+        "valid_from": SQL("lower(t.valid)"),
+        "valid_to": SQL("upper(t.valid)"),
+        "latest_value": SQL("o.value"),
+        "latest_time": SQL("o.time"),
+    }
+    parts = [
+        SQL("{} AS {}").format(special.get(name, Identifier("t", name)), Identifier(name))
+        for name in names
+    ]
+    return SQL(", ").join(parts)
+
+
+def _geojson(q: LayerQuery) -> Composable:
+    """The geometry as JSON text. Always x = east first: axis order is the API's door."""
+    if not q.geometry:
+        return SQL("'null'")
+    if q.srid in SAME_DEGREES:
+        shape, digits = SQL("t.geom").format(), q.digits
+    else:
+        frame = from_epsg(q.srid)
+        source = SQL("ST_SetSRID(t.geom, 4326)") if q.srid == 3857 else SQL("t.geom")
+        shape = SQL("ST_Transform({}, {})").format(source, SqlLiteral(q.srid))
+        digits = q.digits if frame.unit == "degree" else min(q.digits, PLANE_DIGITS)
+    text = SQL("coalesce(ST_AsGeoJSON({}, {}, 0), 'null')")
+    return text.format(shape, SqlLiteral(int(digits)))

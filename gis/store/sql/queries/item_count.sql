@@ -1,0 +1,2 @@
+-- how many, exactly
+SELECT count(*) FROM {table} AS t WHERE {where}

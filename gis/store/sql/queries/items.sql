@@ -1,0 +1,7 @@
+-- a page of GeoJSON features, written by the database: no row is built twice
+SELECT '{{"type":"Feature","id":' || t.key || ',"geometry":' || {geometry} || ',"properties":'
+    || (SELECT row_to_json(p) FROM (SELECT {properties}) AS p)::text || '}}'
+FROM {table} AS t {latest}
+WHERE {where}
+ORDER BY {order}
+LIMIT %(limit)s OFFSET %(offset)s

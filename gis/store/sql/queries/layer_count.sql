@@ -1,0 +1,2 @@
+-- the current features, as each delivery left them
+SELECT features FROM onemap.layer WHERE id = %(layer)s
