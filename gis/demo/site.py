@@ -66,8 +66,8 @@ class Site:
             return cls(
                 seed=seed,
                 size=size,
-                extent=Box(2780.0, -2080.0, 3780.0, -1180.0),
-                window=Box(3030.0, -1880.0, 3530.0, -1380.0),
+                extent=Box(2420.0, -2260.0, 3600.0, -1160.0),
+                window=Box(2740.0, -2060.0, 3380.0, -1420.0),
             )
         return cls(seed=seed, size=size, extent=WHOLE, window=Box(2450.0, -2400.0, 3950.0, -900.0))
 

@@ -56,6 +56,10 @@ LANDMARKS = (
     ("waterworks", "污水处理厂", (3150, -760), 2.0, 12.0),
     ("substation", "乐山变电站", (-2000, -1300), 1.0, 6.0),
     ("substation", "驿东变电站", (2500, 600), 1.0, 14.0),
+    # on the town's edge, where the aerial photographs look
+    ("urban_village", "李楼", (2770, -1650), 0.8, 14.0),
+    ("reserved", "待建用地", (3030, -1700), 1.5, 20.0),
+    ("reserved", "待建用地", (2520, -2000), 1.5, 20.0),
 )  # fmt: skip
 
 RESIDENTIAL = ("oldtown", "slab", "midrise", "highrise", "urban_village", "villa", "reserved")
