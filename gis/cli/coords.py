@@ -15,6 +15,8 @@ import numpy as np
 import yaml
 
 from gis.cli.console import Console, command, rows_table
+from gis.cli.coords_detect import detect
+from gis.cli.tables import EAST, pair_columns, read_table
 from gis.coords import (
     Cell,
     Frame,
@@ -31,19 +33,16 @@ from gis.coords import (
     outside_error,
     parse_angle,
 )
-from gis.errors import ConfigError, CoordError, SourceError
+from gis.errors import ConfigError, CoordError
 from gis.sources.frames import load_local_frames
-
-# names under which files carry the east (or longitude) and the north (or latitude) column;
-# X and Y say nothing about the order, so there the numbers decide
-EAST = ("lon", "lng", "longitude", "经度", "e", "east", "easting", "东坐标")
-NORTH = ("lat", "latitude", "纬度", "n", "north", "northing", "北坐标")
-EITHER = (("x", "y"), ("x坐标", "y坐标"), ("横坐标", "纵坐标"))
 
 
 @click.group()
 def coords() -> None:
-    """坐标：转换、拟合地方坐标系、北斗网格码 / convert, fit local frames, grid codes."""
+    """坐标：转换、诊断、拟合、网格码 / convert, detect, fit local frames, grid codes."""
+
+
+coords.add_command(detect)
 
 
 @coords.add_command
@@ -104,7 +103,7 @@ def _convert_file(
     """Every column as it came, then x, y in the new frame and the accuracy. Rows that can't be
     converted keep their place with empty numbers, and are counted."""
     rows, columns = read_table(path)
-    pair = (x_name, y_name) if x_name and y_name else _pair_columns(columns, path)
+    pair = (x_name, y_name) if x_name and y_name else pair_columns(columns, path)
     numbers = np.array([[_number(row.get(name)) for name in pair] for row in rows])
     numbers = numbers.reshape(-1, 2)
     named = pair[0].strip().lower() in EAST or x_name is not None
@@ -157,24 +156,6 @@ def _found_order(console: Console, numbers: Any, frame: Frame, pair: tuple[str, 
     if swapped:
         console.say(f"{pair[0]} 为北坐标，已对调", f"{pair[0]} is north, swapped")
     return numbers
-
-
-def _pair_columns(columns: list[str], path: Path) -> tuple[str, str]:
-    """The east (or first) and north (or second) column by name."""
-    by_name = {column.strip().lower(): column for column in columns}
-    east = next((by_name[name] for name in EAST if name in by_name), None)
-    north = next((by_name[name] for name in NORTH if name in by_name), None)
-    if east is not None and north is not None:
-        return east, north
-    for first, second in EITHER:
-        if first in by_name and second in by_name:
-            return by_name[first], by_name[second]
-    raise SourceError(
-        zh=f"{path.name} 看不出坐标是哪两列（列：{'、'.join(columns)}）。请用 --x 与 --y 指明",
-        en=f"which columns of {path.name} hold the coordinates can't be told "
-        f"(columns: {', '.join(columns)}). Name them with --x and --y",
-        file=path.name,
-    )
 
 
 def _number(text: str | None) -> float:
@@ -322,39 +303,3 @@ def grid(console: Console, level: int, code: str | None, point: tuple[str, ...])
         "neighbours": [other.code for other in cell.neighbours()],
     }
     console.emit(result, text=f"{cell.code}\n{west:.9f} {south:.9f} {east:.9f} {north:.9f}")
-
-
-def read_table(path: Path) -> tuple[list[dict[str, str]], list[str]]:
-    """Rows and column names of a CSV file in UTF-8 or GBK. Raises SourceError."""
-    try:
-        raw = path.read_bytes()
-    except OSError as exc:
-        raise SourceError(
-            zh=f"无法读取 {path}：{exc.strerror}",
-            en=f"can't read {path}: {exc.strerror}",
-            file=str(path),
-        ) from exc
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("gb18030", errors="replace")
-    lines = csv.reader(io.StringIO(text))
-    columns = [name.strip() for name in next(lines, [])]
-    rows = []
-    for number, values in enumerate(lines, start=2):
-        if not any(value.strip() for value in values):
-            continue
-        if len(values) != len(columns):
-            raise SourceError(
-                zh=f"{path.name} 第 {number} 行有 {len(values)} 列，表头有 {len(columns)} 列",
-                en=f"{path.name} line {number} has {len(values)} columns, its header "
-                f"{len(columns)}",
-                file=path.name,
-                row=number,
-            )
-        rows.append(dict(zip(columns, values, strict=True)))
-    if not rows:
-        raise SourceError(
-            zh=f"{path.name} 没有数据行", en=f"{path.name} holds no rows", file=path.name
-        )
-    return rows, columns

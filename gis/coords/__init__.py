@@ -17,6 +17,8 @@ from gis.coords.china import (
     wgs84_from_gcj02,
 )
 from gis.coords.control import Control, control_points, national_plane
+from gis.coords.detect import diagnose
+from gis.coords.diagnosis import Candidate, Diagnosis
 from gis.coords.frames import (
     BD09,
     BD09MC,
@@ -74,6 +76,9 @@ __all__ = [
     "ControlPoint",
     "LocalFrame",
     "fit_local",
+    "diagnose",
+    "Diagnosis",
+    "Candidate",
     "Control",
     "control_points",
     "national_plane",

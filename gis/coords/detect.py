@@ -152,7 +152,7 @@ def _decided(
     best = candidates[0]
     places = best.reading.lonlat(sampled(columns, 3000))
     decoy_m = known.smallest_decoy_m(places)
-    doubts = _doubts(best, candidates[1:], decoy_m)
+    doubts = (*_doubts(best, candidates[1:], decoy_m), *_old_datum(best, declared))
     if not doubts:
         same = declared is None or (best.reading.frame == declared and best.reading.plain)
         return Diagnosis(
@@ -208,6 +208,20 @@ def _doubts(best: Candidate, others: Sequence[Candidate], decoy_m: float) -> tup
             f"随意平移也能到 {decoy_m:.1f} m / moved at random the places reach {decoy_m:.1f} m"
         )
     return tuple(doubts)
+
+
+def _old_datum(best: Candidate, declared: Frame | None) -> tuple[str, ...]:
+    """A declared datum without parameters, and a displacement that is small but certain: the file
+    may well be right about itself."""
+    match = best.match
+    if declared is None or transformable(declared) or match is None:
+        return ()
+    if match.offset_m <= max(CLEARLY * match.shift_error_m, 0.5):
+        return ()
+    return (
+        f"声明 {declared}，且整体偏移 {match.offset_m:.1f} m"
+        f" / it declares {declared}, and all is displaced by {match.offset_m:.1f} m",
+    )
 
 
 def _with(candidate: Candidate, *why: str) -> Candidate:

@@ -126,11 +126,11 @@ def sampled(rows: NDArray[np.float64], size: int) -> Floats:
 
 def _segments(geometry: NDArray[np.object_], metric_epsg: int) -> tuple[Floats, Floats]:
     """Starts and ends of all segments in the metric plane; a lone point is a segment of itself."""
-    points = geometry[shapely.get_dimensions(geometry) == 0]
-    others = geometry[shapely.get_dimensions(geometry) > 0]
-    parts = shapely.get_parts(others)
-    while np.any(shapely.get_type_id(parts) == 7):  # collections inside collections
-        parts = shapely.get_parts(parts)
+    parts = shapely.get_parts(geometry)
+    while np.any(shapely.get_type_id(parts) > shapely.GeometryType.POLYGON):
+        parts = shapely.get_parts(parts)  # collections inside collections
+    points = parts[shapely.get_dimensions(parts) == 0]
+    parts = parts[shapely.get_dimensions(parts) > 0]
     areas = shapely.get_dimensions(parts) == 2
     rings = shapely.get_parts(shapely.boundary(parts[areas]))
     lines = np.concatenate([parts[~areas], rings])

@@ -111,7 +111,7 @@ def _find(source: Frame, target: Frame, area: Area | None) -> Transformation:
     return Transformation(
         source=source,
         target=target,
-        accuracy_m=sum(step.accuracy_m for step in steps),
+        accuracy_m=float(sum(step.accuracy_m for step in steps)),
         steps=tuple(step.text for step in steps),
         chain=tuple(step.run for step in steps),
     )
