@@ -11,7 +11,6 @@ from gis.errors import Conflict, StoreError
 from gis.store.deliveries import lock_layer
 from gis.store.pool import Store
 from gis.store.queries import layer_table, query
-from gis.store.translate import pg_errors
 
 
 def list_deliveries(store: Store, layer: str | None = None) -> list[dict[str, Any]]:
@@ -39,8 +38,7 @@ def undo(store: Store, delivery: int) -> dict[str, Any]:
     where it is not the newest or has been undone, StoreError where there is none.
     """
     layer = show_delivery(store, delivery)["layer"]
-    doing = pg_errors(f"撤销第 {delivery} 次交付", f"undo delivery {delivery}")
-    with doing, store.connection() as conn:
+    with store.connection(f"撤销第 {delivery} 次交付", f"undo delivery {delivery}") as conn:
         newest = lock_layer(conn, layer)[0]
         if newest != delivery:
             raise Conflict(

@@ -14,7 +14,7 @@ from psycopg.types.shapely import register_shapely
 from psycopg_pool import ConnectionPool
 
 from gis.errors import StoreError
-from gis.layers.model import Layer
+from gis.layers.model import Label, Layer
 from gis.settings import Settings
 from gis.store.cluster import Cluster
 from gis.store.migrate import migrate, only_initialiser, pending
@@ -23,6 +23,12 @@ from gis.store.translate import pg_errors
 
 # The pool reports each failed attempt as a warning; we report the outcome once, as an error.
 logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+OPTIONS = (
+    "-c application_name=onemap",
+    "-c plan_cache_mode=force_custom_plan",  # a plan for any bbox is a bad plan for most
+    "-c client_connection_check_interval=2s",  # a client that hangs up cancels its query
+)
+USE = Label(zh="访问数据库", en="use the database")
 
 
 class Layers(Protocol):
@@ -52,7 +58,7 @@ class Store:
     ) -> Store:
         """Connect to `url`. `timezone` is that of times in texts; `timeout_s` bounds every
         statement (a serving pool). Raises Unreachable where nothing answers."""
-        options = [f"-c TimeZone={timezone}", "-c application_name=onemap"]
+        options = [f"-c TimeZone={timezone}", *OPTIONS]
         if timeout_s is not None:
             options.append(f"-c statement_timeout={round(timeout_s * 1000)}")
         if read_only:
@@ -89,15 +95,17 @@ class Store:
         self.close()
 
     @contextmanager
-    def connection(self) -> Iterator[psycopg.Connection]:
-        """A connection in one transaction: committed at the end, rolled back on any exception."""
-        with self.reading() as conn, conn.transaction():
+    def connection(self, zh: str = USE.zh, en: str = USE.en) -> Iterator[psycopg.Connection]:
+        """A connection in one transaction: committed at the end, rolled back on any exception.
+
+        `zh`, `en`: what is being done, for the message if the database fails in it."""
+        with self.reading(zh, en) as conn, conn.transaction():
             yield conn
 
     @contextmanager
-    def reading(self) -> Iterator[psycopg.Connection]:
+    def reading(self, zh: str = USE.zh, en: str = USE.en) -> Iterator[psycopg.Connection]:
         """A connection in autocommit mode: each statement for itself, two round trips less."""
-        with pg_errors("访问数据库", "use the database"), self.pool.connection() as conn:
+        with pg_errors(zh, en), self.pool.connection() as conn:
             yield conn
 
 

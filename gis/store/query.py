@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
 import numpy as np
+import psycopg
 import shapely
 from numpy.typing import NDArray
-from psycopg.sql import SQL, Composable, Composed, Identifier
+from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 from psycopg.sql import Literal as SqlLiteral
 from shapely.geometry.base import BaseGeometry
 
@@ -26,7 +28,6 @@ from gis.store.literals import literal
 from gis.store.pool import Store
 from gis.store.queries import layer_table, query
 from gis.store.times import Instant, Interval, When
-from gis.store.translate import pg_errors
 
 COUNT_BOUND = 10_000  # above it, a page does not say how many match
 LARGEST = 2**63 - 1
@@ -124,7 +125,7 @@ class FeatureRows:
 def items(store: Store, q: LayerQuery) -> ItemsPage:
     """A page of features: `id` = key, properties as `q.fields` says."""
     statement, params = items_statement(q)
-    with _asking(q.layer), store.reading() as conn:
+    with _reading(store, q.layer) as conn:
         features = [text for (text,) in conn.execute(statement, params)]
         full = q.limit is not None and len(features) == q.limit
         if not full and (features or q.offset == 0):
@@ -150,7 +151,7 @@ def item(
             q, when=when if when is not None else q.when, srid=srid if srid != 4490 else q.srid
         )
     statement, params = items_statement(replace(q, keys=(key,), limit=1), newest_first=True)
-    with _asking(q.layer), store.reading() as conn:
+    with _reading(store, q.layer) as conn:
         row = conn.execute(statement, params).fetchone()
     return row[0] if row else None
 
@@ -158,7 +159,7 @@ def item(
 def count(store: Store, q: LayerQuery) -> int:
     """How many rows match, exactly; limit and offset do not count."""
     where, params = conditions(q)
-    with _asking(q.layer), store.reading() as conn:
+    with _reading(store, q.layer) as conn:
         if q.plain:
             row = conn.execute(query("layer_count"), {"layer": q.layer.id}).fetchone()
         else:
@@ -182,7 +183,7 @@ def rows(store: Store, q: LayerQuery) -> FeatureRows:
         properties=_properties(names) if names else SQL("NULL"),
     )
     params |= more | {"limit": q.limit, "offset": q.offset}
-    with _asking(q.layer), store.reading() as conn, conn.cursor(binary=True) as cur:
+    with _reading(store, q.layer) as conn, conn.cursor(binary=True) as cur:
         found = cur.execute(statement, params).fetchall()
     columns = list(zip(*found, strict=True)) or [()] * (7 + max(1, len(names)))
     return FeatureRows(
@@ -221,15 +222,16 @@ def conditions(q: LayerQuery) -> tuple[Composed, dict[str, Any]]:
     """The WHERE of a query on `{table} AS t`, the index's conditions first."""
     parts: list[Composable] = []
     params: dict[str, Any] = {}
-    if q.bbox is not None:
-        parts.append(_envelope_condition(q.bbox, params))
-    if q.within is not None:
-        params["within"] = shapely.to_wkb(shapely.force_2d(q.within))
-        area = SQL("ST_GeomFromWKB(%(within)s, 4490)")
-        parts.append(SQL("t.geom && {0} AND ST_Intersects(t.geom, {0})").format(area))
+    areas = {"bbox": _box(q.bbox) if q.bbox else None, "within": q.within}
+    for name, area in areas.items():
+        if area is not None:
+            params[name] = shapely.to_wkb(shapely.force_2d(area))
+            shape = SQL("ST_GeomFromWKB({}, 4490)").format(Placeholder(name))
+            # && alone rounds to 32-bit floats: up to a metre too much at our longitudes.
+            parts.append(SQL("t.geom && {0} AND ST_Intersects(t.geom, {0})").format(shape))
     if q.keys is not None:
-        params["keys"] = list(q.keys)
-        parts.append(SQL("t.key = ANY(%(keys)s::numeric[]::bigint[])"))
+        params["keys"] = [key for key in q.keys if abs(key) <= LARGEST]
+        parts.append(SQL("t.key = ANY(%(keys)s::bigint[])"))
     parts.append(valid_condition(q.when, params))
     for i, (name, value) in enumerate(q.where.items()):
         column = Identifier("t", q.layer.field(name).name)
@@ -237,7 +239,7 @@ def conditions(q: LayerQuery) -> tuple[Composed, dict[str, Any]]:
             parts.append(SQL("{} IS NULL").format(column))
         else:
             params[f"value{i}"] = literal(q.layer.field(name), value)
-            parts.append(SQL("{} = {}").format(column, SQL(f"%(value{i})s")))
+            parts.append(SQL("{} = {}").format(column, Placeholder(f"value{i}")))
     return SQL(" AND ").join(parts), params
 
 
@@ -263,23 +265,23 @@ def latest_join(layer: Layer, when: When) -> tuple[Composable, dict[str, Any]]:
     return query("latest_then", datastream=column), {"latest_at": at}
 
 
-def _asking(layer: Layer) -> Any:
-    return pg_errors(f"查询图层 {layer.id}", f"query layer {layer.id}")
+def _reading(store: Store, layer: Layer) -> AbstractContextManager[psycopg.Connection]:
+    return store.reading(f"查询图层 {layer.id}", f"query layer {layer.id}")
 
 
-def _envelope_condition(
-    bbox: tuple[float, float, float, float], params: dict[str, Any]
-) -> Composable:
+def _box(bbox: tuple[float, float, float, float]) -> BaseGeometry:
+    """The box as what it is: a polygon, or a line or point where it has no area (a polygon
+    without area intersects nothing), or two polygons where it crosses 180°."""
     west, south, east, north = bbox
-    params |= {"west": west, "south": south, "east": east, "north": north}
-    box = SQL("ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)")
-    if west > east:  # two boxes, one on either side of 180°
-        box = SQL(
-            "ST_Collect(ST_MakeEnvelope(%(west)s, %(south)s, 180, %(north)s, 4490), "
-            "ST_MakeEnvelope(-180, %(south)s, %(east)s, %(north)s, 4490))"
+    if west > east:
+        return shapely.MultiPolygon(
+            [shapely.box(west, south, 180, north), shapely.box(-180, south, east, north)]
         )
-    # && alone rounds to 32-bit floats, up to a metre too much here.
-    return SQL("t.geom && {0} AND ST_Intersects(t.geom, {0})").format(box)
+    if west == east and south == north:
+        return shapely.Point(west, south)
+    if west == east or south == north:
+        return shapely.LineString([(west, south), (east, north)])
+    return shapely.box(west, south, east, north)
 
 
 def _order(q: LayerQuery) -> Composed:

@@ -64,9 +64,9 @@ def _moment(part: str, text: str, zone: tzinfo) -> datetime:
     part = part.strip()
     try:
         if len(part) == 10:
-            return datetime.combine(date.fromisoformat(part), time(), zone)
-        # In a query string a bare + of an offset arrives as a space.
-        found = datetime.fromisoformat(part.replace(" ", "+") if "T" in part else part)
+            found = datetime.combine(date.fromisoformat(part), time(), zone)
+        else:  # in a query string a bare + of an offset arrives as a space
+            found = datetime.fromisoformat(part.replace(" ", "+") if "T" in part else part)
         found = found if found.tzinfo is not None else found.replace(tzinfo=zone)
         found.astimezone(ZoneInfo("UTC"))  # out of the calendar's range?
     except (ValueError, OverflowError) as exc:

@@ -12,7 +12,6 @@ from gis.store.pool import Store
 from gis.store.queries import layer_table, query
 from gis.store.query import latest_join, valid_condition
 from gis.store.times import When
-from gis.store.translate import pg_errors
 
 DEEPEST = 22
 BUFFER = 64 / 4096  # of a tile's side, as in tile.sql
@@ -50,8 +49,8 @@ def tile(store: Store, layer: Layer, z: int, x: int, y: int, when: When = None) 
     names, chosen = _chosen(layer, z, x, y, when, params)
     latest, more = latest_join(layer, when)
     statement = query("tile", properties=_columns(layer, names), chosen=chosen, latest=latest)
-    doing = pg_errors(f"生成图层 {layer.id} 的瓦片", f"build a tile of layer {layer.id}")
-    with doing, store.reading() as conn, conn.cursor(binary=True) as cur:
+    doing = f"生成图层 {layer.id} 的瓦片", f"build a tile of layer {layer.id}"
+    with store.reading(*doing) as conn, conn.cursor(binary=True) as cur:
         row = cur.execute(statement, params | more).fetchone()
     return bytes(row[0]) if row and row[0] else b""
 

@@ -13,7 +13,6 @@ from gis.layers.model import Layer
 from gis.store.pool import Store
 from gis.store.queries import layer_table, query
 from gis.store.times import Instant, When
-from gis.store.translate import pg_errors
 
 BEFORE_EVERYTHING = Instant(datetime(1, 1, 2, tzinfo=UTC))
 
@@ -24,8 +23,8 @@ def history(store: Store, layer: Layer, key: int) -> list[dict[str, Any]]:
     (GeoJSON), properties. Empty where there is no such feature."""
     columns = [Identifier("t", name) for name in layer.field_names]
     statement = query("history", table=layer_table(layer.id), properties=SQL(", ").join(columns))
-    doing = pg_errors(f"查询图层 {layer.id}", f"query layer {layer.id}")
-    with doing, store.reading() as conn, conn.cursor(row_factory=dict_row) as cur:
+    doing = f"查询图层 {layer.id}", f"query layer {layer.id}"
+    with store.reading(*doing) as conn, conn.cursor(row_factory=dict_row) as cur:
         return cur.execute(statement, {"key": key}).fetchall()
 
 
