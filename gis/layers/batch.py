@@ -43,13 +43,15 @@ class RawBatch:
     geometry: object array of n shapely geometries (None = no geometry), east or longitude
               FIRST whatever the file's own order was; the reader knows its format's order
     rows:     int array of n row numbers
-    rejects:  rows the reader itself could not make sense of (already counted in rows_in)
+    rejects:  rows the reader itself could not make sense of; they are not among the n
+    placing:  names of columns that only say where the row lies (coordinates, WKT)
     """
 
     columns: Mapping[str, NDArray[np.object_]]
     geometry: NDArray[np.object_]
     rows: NDArray[np.int64]
     rejects: tuple[Reject, ...] = ()
+    placing: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -67,6 +69,7 @@ class Batch:
     geometry: NDArray[np.object_]
     rows: NDArray[np.int64]
     accuracy_m: float
+    placing: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -1,0 +1,28 @@
+"""Rows of text to columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+BATCH = 50_000  # rows at a time: flat memory, and arrays long enough to be worth it
+
+
+def objects(values: Iterable[Any]) -> NDArray[np.object_]:
+    """A one-dimensional object array, also of things numpy would take apart."""
+    listed = list(values)
+    out = np.empty(len(listed), dtype=object)
+    out[:] = listed
+    return out
+
+
+def by_name(names: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, NDArray[np.object_]]:
+    """Columns of `rows`, all as long as `names`; an empty text is None."""
+    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
+    return {
+        name: objects(value if value != "" else None for value in column)
+        for name, column in zip(names, columns, strict=True)
+    }

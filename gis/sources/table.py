@@ -1,0 +1,216 @@
+"""CSV: texts under a header line, with columns that say where each row lies."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gis.coords import Frame
+from gis.errors import SourceError
+from gis.layers.batch import RawBatch, Reject
+from gis.layers.model import Layer
+from gis.sources.columns import BATCH, by_name
+from gis.sources.delivery import Delivery, file_digest
+from gis.sources.placing import Wrong, lines, place_points, shapes_from_wkt, without
+from gis.sources.texts import find_encoding
+
+PROBE = 1 << 22  # bytes from which the encoding is found
+# What departments call their coordinate columns, lower case, without blanks and brackets.
+EAST = ("东坐标", "东", "横坐标", "e", "east", "easting")
+NORTH = ("北坐标", "北", "纵坐标", "n", "north", "northing")
+LON = ("经度", "lon", "lng", "longitude", "经度坐标")
+LAT = ("纬度", "lat", "latitude", "纬度坐标")
+X = ("x", "x坐标", "坐标x", "x_coord", "point_x")
+Y = ("y", "y坐标", "坐标y", "y_coord", "point_y")
+HEIGHT = ("高程", "z", "h", "height", "elevation", "高程坐标")
+WKT = ("wkt", "geometry", "geom", "the_geom")
+ENDS = (("起点", "终点"), ("起", "止"), ("start_", "end_"), ("from_", "to_"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Names of the columns of one point. `sure`: the names say which one is east."""
+
+    x: str
+    y: str
+    z: str | None
+    sure: bool
+    degrees: bool
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset({self.x, self.y})
+
+
+def is_table(head: bytes) -> bool:
+    """Whether the first line looks like a header: two names or more between separators."""
+    text = head.decode("gb18030", "replace").lstrip("\ufeff")
+    first = text.splitlines()[0] if text.strip() else ""
+    if first.lstrip()[:1] in ("{", "[", "<"):
+        return False
+    names = next(csv.reader([first], delimiter=_separator(first)), [])
+    return len(names) >= 2 and all(name.strip() for name in names[:2])
+
+
+def open_table(path: Path, *, layer: Layer, encoding: str = "auto") -> Delivery:
+    """Raises SourceError where no column says where the rows lie."""
+    with path.open("rb") as file:
+        probe = file.read(PROBE)
+    # a probe cut inside a character must not count against an encoding
+    found = find_encoding(probe[: probe.rfind(b"\n") + 1] or probe, path.name, encoding)
+    with _text(path, found) as text:
+        first = text.readline()
+    separator = _separator(first)
+    names = _unique(next(csv.reader([first], delimiter=separator), []), path.name)
+    places, wkt = _places(names, layer, path.name)
+
+    def read(frame: Frame | None) -> Iterator[RawBatch]:
+        with _text(path, found) as text:
+            rows = csv.reader(text, delimiter=separator)
+            next(rows)
+            number = 1
+            while chunk := list(islice(rows, BATCH)):
+                yield _batch(chunk, number, names, places, wkt, frame, path.name)
+                number += len(chunk)
+
+    return Delivery(
+        path=path,
+        format="CSV",
+        digest=file_digest(path),
+        encoding="utf-8" if found == "utf-8-sig" else found,
+        declared=None,
+        evidence=(),
+        read=read,
+    )
+
+
+def _text(path: Path, encoding: str) -> io.TextIOWrapper:
+    errors = "replace" if encoding == "utf-16" else "surrogateescape"
+    return path.open(encoding=encoding, errors=errors, newline="")
+
+
+def _separator(first: str) -> str:
+    return max(",;\t", key=first.count)
+
+
+def _unique(names: Sequence[str], source: str) -> list[str]:
+    cleaned = [name.strip().lstrip("\ufeff") for name in names]
+    twice = sorted({name for name in cleaned if name and cleaned.count(name) > 1})
+    if twice:
+        raise SourceError(
+            zh=f"{source} 有同名列：{', '.join(twice)}。请改名后再送",
+            en=f"{source} has columns of the same name: {', '.join(twice)}. Rename them",
+            source=source,
+            columns=", ".join(twice),
+        )
+    return [name or f"列{i}" for i, name in enumerate(cleaned, start=1)]
+
+
+def _plain(name: str) -> str:
+    text = name.lower().replace(" ", "")
+    for cut in "(（[":
+        text = text.split(cut)[0] or text
+    return text
+
+
+def _find(names: Sequence[str], wanted: Sequence[str], prefix: str = "") -> str | None:
+    plain = {_plain(name): name for name in names}
+    return next((plain[prefix + want] for want in wanted if prefix + want in plain), None)
+
+
+def _place(names: Sequence[str], prefix: str = "") -> Place | None:
+    choices = ((LON, LAT, True, True), (EAST, NORTH, True, False), (X, Y, False, False))
+    for first, second, sure, degrees in choices:
+        x, y = _find(names, first, prefix), _find(names, second, prefix)
+        if x and y:
+            z = _find(names, HEIGHT, prefix)
+            return Place(x=x, y=y, z=z, sure=sure, degrees=degrees)
+    return None
+
+
+def _places(
+    names: Sequence[str], layer: Layer, source: str
+) -> tuple[tuple[Place, ...], str | None]:
+    """One place for points, two for lines given by their ends; or the WKT column."""
+    wkt = _find(names, WKT)
+    if wkt:
+        return (), wkt
+    if layer.geometry.startswith("LineString"):
+        for start, end in ENDS:
+            both = _place(names, start), _place(names, end)
+            if both[0] and both[1]:
+                return (both[0], both[1]), None
+    elif layer.geometry.startswith("Point"):
+        place = _place(names)
+        if place:
+            return (place,), None
+    raise SourceError(
+        zh=f"{source} 没有坐标列。点要有“经度,纬度”或“东坐标,北坐标”；线要有“起点东坐标,起点北坐标,"
+        f"终点东坐标,终点北坐标”；或用 WKT 列。现有列：{', '.join(names)}",
+        en=f"{source} has no coordinate columns. Points: 经度,纬度 (lon,lat) or 东坐标,北坐标 "
+        f"(east,north); lines: the same after 起点 and 终点; or a column WKT. It has: "
+        f"{', '.join(names)}",
+        source=source,
+        layer=layer.id,
+    )
+
+
+def _batch(
+    chunk: list[list[str]], first: int, names: list[str], places: tuple[Place, ...],
+    wkt: str | None, frame: Frame | None, source: str,
+) -> RawBatch:  # fmt: skip
+    good, numbers, ragged = [], [], []
+    for number, row in enumerate(chunk, start=first):
+        if len(row) == len(names):
+            good.append(row)
+            numbers.append(number)
+        elif row:
+            ragged.append(_ragged(number, row, names))
+    columns = by_name(names, good)
+    shapes, wrong, placing = _shapes(columns, places, wkt, frame, source)
+    batch = RawBatch(
+        columns=columns,
+        geometry=shapes,
+        rows=np.array(numbers, dtype=np.int64),
+        placing=placing,
+    )
+    return without(batch, wrong, tuple(ragged))
+
+
+def _shapes(
+    columns: dict[str, NDArray[np.object_]], places: tuple[Place, ...], wkt: str | None,
+    frame: Frame | None, source: str,
+) -> tuple[NDArray[np.object_], Wrong, frozenset[str]]:  # fmt: skip
+    if wkt:
+        shapes, wrong = shapes_from_wkt(columns, wkt)
+        return shapes, wrong, frozenset({wkt})
+    ends = []
+    wrong = {}
+    for p in places:
+        points, bad = place_points(
+            columns, p.x, p.y, p.z, frame, source, sure=p.sure, angles=p.degrees
+        )
+        ends.append(points)
+        wrong |= bad
+    placing = frozenset().union(*(p.names for p in places))
+    if len(places) == 2:
+        placing |= {p.z for p in places if p.z}
+        return lines(ends[0], ends[1]), wrong, placing
+    return ends[0], wrong, placing
+
+
+def _ragged(number: int, row: list[str], names: list[str]) -> Reject:
+    return Reject(
+        row=number,
+        code="bad_value",
+        zh=f"这一行有 {len(row)} 列，表头有 {len(names)} 列。请检查引号和逗号",
+        en=f"this row has {len(row)} values, the header {len(names)}. Check quotes and commas",
+        raw=dict(zip(names, row, strict=False)),
+    )

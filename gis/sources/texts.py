@@ -1,0 +1,61 @@
+"""Which encoding a text is in: found from its bytes, never assumed.
+
+Undecodable bytes become surrogates (PEP 383), so that the rows that hold them can be told and
+refused one by one while the rest of the file goes in.
+"""
+
+from __future__ import annotations
+
+from gis.errors import SourceError
+
+# UTF-8 first: GBK text is practically never valid UTF-8, while UTF-8 often passes as GB 18030.
+CANDIDATES = ("utf-8", "gb18030")
+MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+WORST = 0.02  # more of a text than this undecodable: not a text in that encoding
+
+
+def find_encoding(data: bytes, source: str, wanted: str = "auto") -> str:
+    """The encoding of `data`: `wanted` unless "auto"; a byte-order mark; UTF-8; GB 18030.
+
+    Raises SourceError where `wanted` is not an encoding or none fits.
+    """
+    if wanted != "auto":
+        try:
+            b"".decode(wanted)
+        except LookupError as exc:
+            raise SourceError(
+                zh=f"没有 {wanted} 这种编码；常用：utf-8、gbk、gb18030",
+                en=f"there is no encoding {wanted}; usual ones: utf-8, gbk, gb18030",
+                encoding=wanted,
+            ) from exc
+        return "gb18030" if wanted.lower() in ("gbk", "gb2312", "cp936", "936") else wanted
+    for mark, encoding in MARKS.items():
+        # FF FE also begins a broken GBK text; UTF-16 has an even length and many zero bytes
+        if data.startswith(mark) and (encoding == "utf-8-sig" or b"\x00" in data[:64]):
+            return encoding
+    lost = {name: _lost(data, name) for name in CANDIDATES}
+    best = min(CANDIDATES, key=lambda name: lost[name])
+    if lost[best] > WORST * max(len(data), 50):
+        raise SourceError(
+            zh=f"{source} 的编码既不是 UTF-8 也不是 GB18030。请用 --encoding 指定",
+            en=f"{source} is neither UTF-8 nor GB 18030. Pass its --encoding",
+            source=source,
+        )
+    return best
+
+
+def _lost(data: bytes, encoding: str) -> int:
+    text = data.decode(encoding, "surrogateescape")
+    return sum("\udc80" <= c <= "\udcff" for c in text) if not text.isascii() else 0
+
+
+def decode(data: bytes, encoding: str) -> str:
+    """`data` as text; bytes that are no character become surrogates."""
+    if encoding == "utf-16":
+        return data.decode(encoding, "replace")
+    return data.decode(encoding, "surrogateescape")
+
+
+def is_whole(text: str) -> bool:
+    """Whether every byte of the text was a character."""
+    return not any("\ud800" <= c <= "\udfff" for c in text)
