@@ -10,6 +10,7 @@ import shapely
 from shapely.geometry import shape
 
 from gis.demo.features import Features, as_objects
+from gis.demo.site import Shape
 
 CITY_CODE, CITY_NAME = "411700", "驻马店市"
 COUNTRY = "156"  # the package's codes begin with China's
@@ -39,7 +40,7 @@ def admin_areas() -> Features:
     )
 
 
-def _multi(geometry: shapely.Geometry) -> shapely.MultiPolygon:
+def _multi(geometry: Shape) -> shapely.MultiPolygon:
     sound = shapely.make_valid(geometry)
     parts = [p for p in shapely.get_parts(sound) if p.geom_type == "Polygon"]
     return shapely.MultiPolygon(parts)

@@ -98,7 +98,9 @@ def _free_of_each_other(frames: NDArray[np.object_]) -> NDArray[np.int64]:
     return np.flatnonzero(~dropped)
 
 
-def _heights(storeys: NDArray[np.int64], use: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+def _heights(
+    storeys: NDArray[np.int64], use: NDArray[np.int64], rng: np.random.Generator
+) -> Floats:
     each = np.array([STOREY_M.get(u, 3.6) for u in range(len(USES))])[use]
     each = each * rng.uniform(0.97, 1.06, len(use))
     return np.asarray(np.round(storeys * each + rng.uniform(0.4, 1.1, len(use)), 1))

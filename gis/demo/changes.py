@@ -12,7 +12,7 @@ import shapely
 from gis.demo.features import Features, as_objects, concat
 from gis.demo.permits import permit_rows
 from gis.demo.shapes import BUTTERFLY, ELL, RECT, U_SHAPE, footprints
-from gis.demo.site import Floats, Geometries, Site, ground_m
+from gis.demo.site import Floats, Geometries, Shape, Site, ground_m
 
 BEFORE, AFTER = date(2023, 4, 15), date(2024, 6, 10)
 SIGMA_M = 0.3  # of one surface model
@@ -46,10 +46,10 @@ class Changes:
 class Ground:
     """What a change must keep to (site metres)."""
 
-    free_town: shapely.Geometry  # inside the boundary, nothing built, no permit
-    farmland: shapely.Geometry
-    ecological: shapely.Geometry
-    outside: shapely.Geometry  # neither town nor red line
+    free_town: Shape  # inside the boundary, nothing built, no permit
+    farmland: Shape
+    ecological: Shape
+    outside: Shape  # neither town nor red line
 
 
 def plan_changes(
@@ -70,15 +70,15 @@ def plan_changes(
     return Changes(made=judge(every, concat([standing, permits]), lines), permits=permits)
 
 
-def _domain(intent: str, ground: Ground) -> shapely.Geometry:
+def _domain(intent: str, ground: Ground) -> Shape:
     if intent in ("farmland", "ecological", "outside"):
-        area: shapely.Geometry = getattr(ground, intent)
+        area: Shape = getattr(ground, intent)
         return area
     return ground.free_town
 
 
 def _new(
-    site: Site, intent: str, area: shapely.Geometry, count: int, storeys: tuple[int, int],
+    site: Site, intent: str, area: Shape, count: int, storeys: tuple[int, int],
     sides: tuple[float, float], taken: list[Any], rng: np.random.Generator,
 ) -> Features:  # fmt: skip
     """`count` new buildings somewhere in `area`, clear of one another."""
@@ -205,7 +205,8 @@ def judge(made: Features, permits: Features, lines: Features) -> Features:
     over_height: covered, but higher than the highest limit by more than two sigma of the
     difference of two surface models; farmland, ecological: more than a tenth lies in that red line;
     town_boundary: more than half lies outside the boundary. A demolition is never illegal."""
-    permitted, reasons = [], []
+    permitted: list[bool] = []
+    reasons: list[list[str]] = []
     union = {kind: shapely.union_all(lines.geometry[lines["kind"] == kind]) for kind in
              ("farmland", "ecological", "town_boundary")}  # fmt: skip
     in_force = (permits["issued_on"] <= AFTER.isoformat()) & (

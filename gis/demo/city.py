@@ -21,7 +21,7 @@ from gis.demo.planning import control_plan_blocks, land_use_plan, red_lines, tow
 from gis.demo.plots import build_plots
 from gis.demo.river import Corridors, corridors
 from gis.demo.sensors import build_sensors
-from gis.demo.site import Site, ground_m
+from gis.demo.site import Shape, Site, ground_m
 from gis.demo.streets import surfaces, town
 from gis.demo.zones import assign_uses
 
@@ -149,7 +149,7 @@ def _ground(
         shapes: NDArray[np.object_] = features.geometry
         return shapes[shapely.intersects(shapes, view)]
 
-    def red(kind: str) -> shapely.Geometry:
+    def red(kind: str) -> Shape:
         return shapely.union_all(here(lines.take(lines["kind"] == kind)))
 
     built = shapely.union_all(shapely.buffer(here(standing), 6.0, join_style="mitre"))

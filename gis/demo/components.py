@@ -56,7 +56,12 @@ def build_components(site: Site, roads: Features, network: Network) -> Features:
 
     for row in ROWS:
         chosen = roads.take(np.isin(roads["road_class"], row.classes))
-        add(beside(chosen, row.step_m, row.edge, row.jitter_m, rng), row.code, row.name, row.department)
+        add(
+            beside(chosen, row.step_m, row.edge, row.jitter_m, rng),
+            row.code,
+            row.name,
+            row.department,
+        )
     add(_lights(roads), "0211", "交通信号灯", "公安局交警支队")
     for kind, (code, name) in COVERS.items():
         mine = network.points["kind"] == kind
@@ -69,7 +74,7 @@ def build_components(site: Site, roads: Features, network: Network) -> Features:
     state = rng.choice(np.array(["ok", "damaged", "lost", "retired"], dtype=object), len(code),
                        p=[0.955, 0.03, 0.008, 0.007])  # fmt: skip
     return Features(
-        shapely.points(xy[kept]),
+        np.asarray(shapely.points(xy[kept])),
         {
             "component_code": _numbered(code),
             "class_code": code,

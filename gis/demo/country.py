@@ -11,7 +11,7 @@ from scipy.spatial import Delaunay
 from gis.demo.features import Features, as_objects
 from gis.demo.names import village_names
 from gis.demo.river import Corridors
-from gis.demo.site import WHOLE, Floats, Geometries, Site
+from gis.demo.site import WHOLE, Floats, Geometries, Shape, Site
 from gis.demo.streets import surfaces, town
 from gis.demo.subdivide import subdivide
 
@@ -58,7 +58,7 @@ def build_country(site: Site, land: Corridors, roads: Features) -> Country:
     )
 
 
-def _village_centres(rural: shapely.Geometry, rng: np.random.Generator) -> Floats:
+def _village_centres(rural: Shape, rng: np.random.Generator) -> Floats:
     inner = rural.buffer(-210.0)
     shapely.prepare(inner)
     tried = rng.uniform((WHOLE.west, WHOLE.south), (WHOLE.east, WHOLE.north), (6000, 2))
@@ -74,7 +74,7 @@ def _village_centres(rural: shapely.Geometry, rng: np.random.Generator) -> Float
 
 
 def _lanes(
-    centres: Floats, rural: shapely.Geometry, highways: Features, rng: np.random.Generator
+    centres: Floats, rural: Shape, highways: Features, rng: np.random.Generator
 ) -> Geometries:
     """Lanes between neighbouring villages (Gabriel graph) and to the nearest highway."""
     edges = Delaunay(centres).simplices[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
@@ -101,23 +101,22 @@ def _bent(a: Floats, b: Floats, rng: np.random.Generator) -> shapely.LineString:
     return shapely.LineString(a + t * (b - a) + sway * across)
 
 
-def _village_shapes(
-    centres: Floats, land: shapely.Geometry, rng: np.random.Generator
-) -> Geometries:
+def _village_shapes(centres: Floats, land: Shape, rng: np.random.Generator) -> Geometries:
     angle = np.linspace(0, 2 * np.pi, 28, endpoint=False)
     size = rng.uniform(85, 165, len(centres))[:, None]
     phase = rng.uniform(0, 6.3, (len(centres), 3))
     blob = 1 + 0.2 * np.sin(2 * angle + phase[:, :1]) + 0.09 * np.sin(5 * angle + phase[:, 1:2])
     x = centres[:, :1] + size * blob * np.cos(angle) * rng.uniform(1.0, 1.35, (len(centres), 1))
     y = centres[:, 1:] + size * blob * np.sin(angle)
-    whole = shapely.intersection(shapely.polygons(np.stack([x, y], axis=2)), land)
+    blobs = np.asarray(shapely.polygons(np.stack([x, y], axis=2)))
+    whole: Geometries = shapely.intersection(blobs, land)
     return as_objects([max(shapely.get_parts(v), key=shapely.area) for v in whole])
 
 
 def _fields(
-    rural: shapely.Geometry,
-    surface: shapely.Geometry,
-    villages: shapely.Geometry,
+    rural: Shape,
+    surface: Shape,
+    villages: Shape,
     lanes: Geometries,
     highways: Features,
     rng: np.random.Generator,

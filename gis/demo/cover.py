@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from gis.demo.city import City
 from gis.demo.grid import Grid, Image, cloud
 from gis.demo.river import BANK
 from gis.demo.scene import Scene, When
-from gis.demo.site import Geometries
+from gis.demo.site import Geometries, Shape
 from gis.demo.streets import surfaces
 from gis.demo.subdivide import subdivide
 
@@ -22,7 +23,8 @@ Rgb = tuple[float, float, float]
 # what grows in a field, by date: colours of April (wheat in ear) and of June (stubble, seedlings)
 WHEAT: tuple[Rgb, ...] = ((92, 118, 58), (101, 126, 66), (84, 112, 56), (108, 128, 72))
 JUNE: tuple[Rgb, ...] = (
-    (188, 167, 116), (176, 155, 108), (196, 178, 130), (150, 132, 96), (122, 136, 84), (98, 122, 66),
+    (188, 167, 116), (176, 155, 108), (196, 178, 130), (150, 132, 96), (122, 136, 84),
+    (98, 122, 66),
 )  # fmt: skip
 FIELD: dict[str, tuple[Rgb, Rgb]] = {
     "0101": ((104, 116, 84), (82, 118, 64)), "0201": ((118, 124, 82), (92, 112, 62)),
@@ -35,6 +37,7 @@ YARD: dict[str, Rgb] = {
     "school": (152, 146, 136), "park": (96, 112, 66), "green": (94, 112, 64),
     "reserved": (146, 136, 96), "square": (170, 162, 150),
 }  # fmt: skip
+ESTATES = ("slab", "midrise", "highrise", "villa", "university", "hospital", "government")
 LAWN_SHARE = {
     "park": 0.86, "green": 0.9, "slab": 0.42, "midrise": 0.5, "highrise": 0.55, "villa": 0.65,
     "school": 0.3, "reserved": 0.7, "village": 0.12, "urban_village": 0.05, "factory": 0.16,
@@ -46,14 +49,14 @@ LAWN_SHARE = {
 class _Palette:
     """Patches in painting order, each with a colour and a texture."""
 
-    shapes: list[shapely.Geometry]
+    shapes: list[Shape]
     colour: list[Rgb]
     texture: list[int]
     angle: list[float]
     lawn: list[float]
 
     def add(
-        self, shape: shapely.Geometry, colour: Rgb, texture: int, angle: float = 0.0,
+        self, shape: Shape, colour: Rgb, texture: int, angle: float = 0.0,
         lawn: float = 0.0,
     ) -> None:  # fmt: skip
         self.shapes.append(shape)
@@ -63,8 +66,10 @@ class _Palette:
         self.lawn.append(lawn)
 
 
-def ground_cover(city: City, scene: Scene, grid: Grid) -> tuple[Image, NDArray[np.bool_]]:
-    """Colours (n, n, 3) as floats 0..255, and where water is."""
+def ground_cover(
+    city: City, scene: Scene, grid: Grid, houses: NDArray[np.int32]
+) -> tuple[Image, NDArray[np.bool_]]:
+    """Colours (n, n, 3) as floats 0..255, and where water is. `houses` is not 0 under roofs."""
     palette = _Palette([], [], [], [], [])
     _country(city, palette, scene.when)
     _town(city, palette)
@@ -75,7 +80,8 @@ def ground_cover(city: City, scene: Scene, grid: Grid) -> tuple[Image, NDArray[n
     for x, y, radius, _ in scene.heaps:
         palette.add(shapely.Point(x, y).buffer(radius), (150, 122, 88), SOIL)
     ids = grid.burn(palette.shapes, range(1, len(palette.shapes) + 1))
-    return _textured(palette, ids, grid, city.site.rng(f"cover {scene.when}"), scene.when)
+    paved = ndimage.uniform_filter((houses > 0).astype(np.float32), 11) > 0.01
+    return _textured(palette, ids, grid, city.site.rng("cover"), scene.when, paved)
 
 
 def _in_view(city: City, shapes: Geometries) -> NDArray[np.bool_]:
@@ -107,11 +113,14 @@ def _town(city: City, palette: _Palette) -> None:
     for shape, manner in zip(blocks.geometry, blocks["manner"], strict=True):
         colour = YARD.get(manner, (164, 158, 148))
         palette.add(shape, colour, COURT, lawn=LAWN_SHARE.get(manner, 0.2))
+        if manner in ESTATES:  # the drive round an estate
+            drive = shape.buffer(-9.5).difference(shape.buffer(-14.0))
+            palette.add(drive, (138, 136, 133), PLAIN)
         if manner == "school":
             _sports_ground(shape, palette)
 
 
-def _sports_ground(block: shapely.Geometry, palette: _Palette) -> None:
+def _sports_ground(block: Shape, palette: _Palette) -> None:
     w, s, e, n = block.bounds
     middle = shapely.Point(w + 0.3 * (e - w), (s + n) / 2 - 0.1 * (n - s))
     reach = min(0.17 * (e - w), 36.0)
@@ -139,17 +148,24 @@ def _roads(city: City, palette: _Palette) -> None:
     lane = roads["width_m"] < 10
     for shape in surfaces(roads):
         palette.add(shape, (158, 153, 146), PLAIN)  # pavements
-    carriage = shapely.buffer(roads.geometry, np.maximum(roads["width_m"] / 2 - 3.6, 2.2), quad_segs=4)
+    half = np.maximum(roads["width_m"] / 2 - 3.6, 2.2)
+    carriage = shapely.buffer(roads.geometry, half, quad_segs=4)
     for shape, is_lane in zip(carriage, lane, strict=True):
         palette.add(shape, (156, 152, 144) if is_lane else (104, 104, 103), ASPHALT)
     broad = roads["width_m"] > 30
+    every = shapely.union_all(roads.geometry[roads["width_m"] > 10])
     for line in roads.geometry[broad]:
-        others = shapely.union_all(roads.geometry[(roads["width_m"] > 10)]).difference(line.buffer(2))
+        others = every.difference(line.buffer(2))
         palette.add(line.buffer(1.4).difference(others.buffer(16)), (84, 108, 60), GRASS)
 
 
 def _textured(
-    palette: _Palette, ids: NDArray[np.int32], grid: Grid, rng: np.random.Generator, when: When
+    palette: _Palette,
+    ids: NDArray[np.int32],
+    grid: Grid,
+    rng: np.random.Generator,
+    when: When,
+    paved: NDArray[np.bool_],
 ) -> tuple[Image, NDArray[np.bool_]]:
     base = (128, 130, 88) if when == "before" else (112, 124, 74)
     colour = np.array([base, *palette.colour], dtype=np.float32)
@@ -157,8 +173,9 @@ def _textured(
     fine, small, wide = (cloud(grid.shape, size, rng) for size in (0.8, 5.0, 40.0))
     image = colour[ids]
     lawn_share = np.array([0.0, *palette.lawn], dtype=np.float32)[ids]
-    level = np.clip(0.5 + 0.42 * (0.75 * wide + 0.55 * small), 0, 1)
-    lawn = (texture == COURT) & (level < lawn_share)
+    ragged = cloud(grid.shape, 1.8, rng)
+    level = np.clip(0.5 + 0.40 * (0.72 * wide + 0.5 * small + 0.3 * ragged), 0, 1)
+    lawn = (texture == COURT) & (level < lawn_share) & ~paved
     image[lawn] = (98, 116, 66) if when == "before" else (80, 106, 54)
     light = np.ones(grid.shape, np.float32)
     for kind, (a, b, c) in AMOUNT.items():
@@ -169,7 +186,8 @@ def _textured(
     x, y = grid.axes()
     angle = np.array([0.0, *palette.angle], dtype=np.float32)
     along = (x * np.cos(angle)[ids] + y * np.sin(angle)[ids])[rows]
-    light[rows] += 0.035 * np.sin(along * (2 * np.pi / 2.6)) + 0.03 * np.sin(along * (2 * np.pi / 17.0))
+    light[rows] += 0.035 * np.sin(along * (2 * np.pi / 2.6))
+    light[rows] += 0.018 * np.sin(along * (2 * np.pi / 17.0))
     image *= light[..., None]
     return image, texture == WATER
 

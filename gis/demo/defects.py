@@ -14,6 +14,7 @@ from gis.demo.site import Geometries
 
 AWAY_M = 180_000.0  # east of the city, still inside the plane's zone
 AWAY_DEG = 3.1
+TEXTS = ("名称", "标准名称", "所在道路")  # columns where a damaged text may stand
 UNDECODABLE = "\ue000"  # private-use mark that the writers turn into bytes no encoding has
 
 
@@ -114,7 +115,8 @@ def _shifted(shape: Any, move: Callable[[np.ndarray], np.ndarray]) -> Any:
 
 
 def _unknown_code(sheet: Sheet, geometry: Geometries, columns: Columns, row: int) -> None:
-    columns[_named(sheet.code)][row] = "9Z" if len(str(columns[_named(sheet.code)][row])) < 5 else "不详"
+    column = columns[_named(sheet.code)]
+    column[row] = "9Z" if len(str(column[row])) < 5 else "不详"
 
 
 def _out_of_range(sheet: Sheet, geometry: Geometries, columns: Columns, row: int) -> None:
@@ -138,8 +140,7 @@ def _area_differs(sheet: Sheet, geometry: Geometries, columns: Columns, row: int
 
 
 def _undecodable(sheet: Sheet, geometry: Geometries, columns: Columns, row: int) -> None:
-    name = next(n for n in ("名称", "项目名称", "标准名称", "所在道路", "设备名称", "单元名称", "地块名称")
-                if n in columns)  # fmt: skip
+    name = next(n for n in TEXTS if n in columns)
     columns[name][row] = f"{(columns[name][row] or '')[:6]}{UNDECODABLE}"
 
 

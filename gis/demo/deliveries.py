@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from gis.coords import bd09_from_wgs84, from_metric, gcj02_from_wgs84
 from gis.demo import sheets, survey, writers
@@ -18,10 +19,13 @@ from gis.demo.defects import Broken, BrokenSheet, break_rows
 from gis.demo.features import Features, concat
 from gis.demo.manifest import DemoDelivery, Mode
 from gis.demo.sheets import Sheet
-from gis.demo.site import METRIC_EPSG, Floats, Geometries, to_plane
+from gis.demo.site import METRIC_EPSG, Geometries, to_plane
 
 FIRST, SECOND = date(2023, 6, 1), date(2024, 5, 20)
 ZONE_38 = 38_000_000.0
+
+Degrees = NDArray[np.float64]
+Frame = Callable[[Geometries], Geometries]
 
 PLANNING, SURVEY = "自然资源和规划局", "住房和城乡建设局"
 REGISTER, CIVIL, TRAFFIC = "不动产登记中心", "民政局", "交通运输局"
@@ -30,7 +34,9 @@ UPKEEP, DATA, REFORM = "城市管理局", "大数据管理局", "发展和改革
 
 def to_zone_38(geometry: Geometries) -> Geometries:
     """Site metres -> EPSG:4526: east with the zone's number before it."""
-    out: Geometries = shapely.transform(to_plane(geometry), lambda xy: xy + (ZONE_38, 0.0))
+    out: Geometries = shapely.transform(
+        to_plane(geometry), lambda xy: xy + np.array([ZONE_38, 0.0])
+    )
     return out
 
 
@@ -42,7 +48,7 @@ def to_degrees(geometry: Geometries) -> Geometries:
     return out
 
 
-def _shifted_degrees(shift: Callable[[Floats, Floats], tuple[Floats, Floats]]) -> Frame:
+def _shifted_degrees(shift: Callable[[Degrees, Degrees], tuple[Degrees, Degrees]]) -> Frame:
     def move(geometry: Geometries) -> Geometries:
         out: Geometries = shapely.transform(
             to_degrees(geometry), lambda xy: np.column_stack(shift(xy[:, 0], xy[:, 1]))
@@ -50,9 +56,6 @@ def _shifted_degrees(shift: Callable[[Floats, Floats], tuple[Floats, Floats]]) -
         return out
 
     return move
-
-
-Frame = Callable[[Geometries], Geometries]
 
 
 @dataclass(slots=True)
@@ -166,7 +169,9 @@ BUILDING_DEFECTS = {"null_geometry": 30, "invalid_geometry": 50, "duplicate_key"
                     "out_of_range": 30, "missing_value": 30}  # fmt: skip
 
 
-def _buildings(box: Outbox, name: str, features: Features, recipe: Mapping[str, int], on: date) -> None:
+def _buildings(
+    box: Outbox, name: str, features: Features, recipe: Mapping[str, int], on: date
+) -> None:
     sheet = _in(sheets.buildings, features, to_plane)
     seen = shapely.intersects(features.geometry, box.city.site.window.polygon)
     broken = box.damaged(name, sheet, recipe, seen)
@@ -258,8 +263,11 @@ def _pipes(box: Outbox) -> None:
          "not_decodable": 10},
     )  # fmt: skip
     ends = writers.line_columns(broken.sheet.geometry)
-    writers.write_csv(broken.sheet, box.path(name), {**ends}, "gbk")
+    writers.write_csv(broken.sheet, box.path(name), ends, "gbk")
     box.sent(name, "pipe_segments", broken, SURVEY, crs=frame)
+
+
+THING_DEFECTS = {"duplicate_key": 1, "unknown_code": 1, "null_geometry": 1}
 
 
 def _things(box: Outbox) -> None:
@@ -278,7 +286,7 @@ def _things(box: Outbox) -> None:
         ("物联/设备_运营商.csv", ~half, bd09_from_wgs84, "bd09"),
     ):
         sheet = _in(sheets.things, city.sensors.take(mine), _shifted_degrees(shift))
-        broken = box.damaged(name, sheet, {"duplicate_key": 1, "unknown_code": 1, "null_geometry": 1})
+        broken = box.damaged(name, sheet, THING_DEFECTS)
         degrees = writers.xy_columns(broken.sheet.geometry, "经度", "纬度", 7)
         writers.write_csv(broken.sheet, box.path(name), degrees, "utf-8")
         box.sent(name, "iot_things", broken, DATA, crs=crs, mode="upsert")

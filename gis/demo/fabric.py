@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -64,7 +65,9 @@ def build_fabric(site: Site, land: Corridors) -> Fabric:
     secondary = _streets(quarters.cut, "secondary", names)
     target = np.array([BRANCH_TARGET[z] for z in zone_of(quarters.polygon)])
     target *= rng.lognormal(0, 0.25, len(target))
-    plots = subdivide(quarters.polygon, target, rng, min_side_m=85, skew_deg=2.5, ratio=(0.38, 0.62))
+    plots = subdivide(
+        quarters.polygon, target, rng, min_side_m=85, skew_deg=2.5, ratio=(0.38, 0.62)
+    )
     branch = _streets(plots.cut, "branch", names)
     roads = concat([streets, secondary, branch])
 
@@ -92,7 +95,7 @@ def _without_roads(plots: Geometries, roads: Features) -> Geometries:
     row, road = row[order], road[order]
     edges = np.searchsorted(row, np.arange(len(plots) + 1))
     covered = np.array(
-        [shapely.union_all(surface[road[a:b]]) for a, b in zip(edges[:-1], edges[1:], strict=True)],
+        [shapely.union_all(surface[road[a:b]]) for a, b in pairwise(edges)],
         dtype=object,
     )
     left = shapely.difference(plots, covered)
@@ -102,4 +105,7 @@ def _without_roads(plots: Geometries, roads: Features) -> Geometries:
 
 def _polygons(geometries: Geometries, at_least_m2: float) -> Geometries:
     parts: Geometries = shapely.get_parts(geometries)
-    return parts[(shapely.get_type_id(parts) == 3) & (shapely.area(parts) > at_least_m2)]
+    kept: Geometries = parts[
+        (shapely.get_type_id(parts) == 3) & (shapely.area(parts) > at_least_m2)
+    ]
+    return kept

@@ -68,5 +68,3 @@ def _write_readings(city: City, folder: Path) -> tuple[Path, ...]:
         path.write_text(out.getvalue(), "utf-8")
         paths.append(path)
     return tuple(paths)
-
-

@@ -38,9 +38,7 @@ class Grid:
     @property
     def plane_transform(self) -> Affine:
         """To EPSG:4547 metres, for files."""
-        return from_origin(
-            self.box.west + CENTRE[0], self.box.north + CENTRE[1], PIXEL_M, PIXEL_M
-        )
+        return from_origin(self.box.west + CENTRE[0], self.box.north + CENTRE[1], PIXEL_M, PIXEL_M)
 
     def axes(self) -> tuple[Image, Image]:
         """East (1, n) and north (n, 1) of pixel centres, site metres; they broadcast."""

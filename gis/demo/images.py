@@ -60,7 +60,9 @@ def _write_model(path: Path, model: NDArray[np.float32], grid: Grid, day: date) 
     with rasterio.open(path, "w", **profile) as out:
         out.write(model, 1)
         out.update_tags(
-            TIFFTAG_DATETIME=f"{day:%Y:%m:%d} 10:40:00", VERTICAL_DATUM=HEIGHTS, AREA_OR_POINT="Area"
+            TIFFTAG_DATETIME=f"{day:%Y:%m:%d} 10:40:00",
+            VERTICAL_DATUM=HEIGHTS,
+            AREA_OR_POINT="Area",
         )
         out.update_tags(1, VERTICAL_DATUM=HEIGHTS)
         out.set_band_unit(1, "m")

@@ -13,7 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from gis.demo.shapes import (
-    BUTTERFLY, COURT, ELL, PODIUM, RECT, STEPPED, TEE, U_SHAPE, WINGS,
+    BUTTERFLY,
+    COURT,
+    ELL,
+    PODIUM,
+    RECT,
+    STEPPED,
+    TEE,
+    U_SHAPE,
+    WINGS,
 )  # fmt: skip
 
 USES = (
@@ -135,7 +143,15 @@ def mall(f: Frame) -> Iterator[Row]:
     yield -f.along * 0.1, 0.0, wide, deep, shape, f.storeys(4, 6), SHOP
     side = (f.along - wide) / 2 + f.along * 0.1
     if side > 40:
-        yield f.along / 2 - side / 2, f.across * 0.16, 26.0, 26.0, BUTTERFLY, f.storeys(18, 30), OFFICE
+        yield (
+            f.along / 2 - side / 2,
+            f.across * 0.16,
+            26.0,
+            26.0,
+            BUTTERFLY,
+            f.storeys(18, 30),
+            OFFICE,
+        )
     yield from _frontage(f, 14.0, SHOP, 0.9)
 
 
@@ -147,7 +163,15 @@ def market(f: Frame) -> Iterator[Row]:
 def office(f: Frame) -> Iterator[Row]:
     wide = min(f.along * 0.4, 46.0)
     yield 0.0, f.across * 0.08, wide, min(f.across * 0.3, 26.0), PODIUM, f.storeys(10, 28), OFFICE
-    yield -f.along * 0.32, -f.across * 0.05, f.along * 0.2, f.across * 0.4, ELL, f.storeys(4, 6), OFFICE
+    yield (
+        -f.along * 0.32,
+        -f.across * 0.05,
+        f.along * 0.2,
+        f.across * 0.4,
+        ELL,
+        f.storeys(4, 6),
+        OFFICE,
+    )
     yield f.along * 0.33, 0.0, f.along * 0.18, f.across * 0.42, RECT, f.storeys(3, 8), SHOP
     yield from _frontage(f, 13.0, SHOP, 0.5)
 
@@ -191,8 +215,24 @@ def university(f: Frame) -> Iterator[Row]:
 
 def hospital(f: Frame) -> Iterator[Row]:
     yield -f.along * 0.16, -f.across * 0.2, f.along * 0.45, f.across * 0.3, TEE, 4, CLINIC
-    yield -f.along * 0.12, f.across * 0.22, min(f.along * 0.45, 75.0), 21.0, PODIUM, f.storeys(14, 22), CLINIC
-    yield f.along * 0.3, f.across * 0.1, f.along * 0.2, f.across * 0.45, ELL, f.storeys(6, 10), CLINIC
+    yield (
+        -f.along * 0.12,
+        f.across * 0.22,
+        min(f.along * 0.45, 75.0),
+        21.0,
+        PODIUM,
+        f.storeys(14, 22),
+        CLINIC,
+    )
+    yield (
+        f.along * 0.3,
+        f.across * 0.1,
+        f.along * 0.2,
+        f.across * 0.45,
+        ELL,
+        f.storeys(6, 10),
+        CLINIC,
+    )
     yield f.along * 0.3, -f.across * 0.34, 40.0, 15.0, RECT, f.storeys(3, 6), CLINIC
 
 

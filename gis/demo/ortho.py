@@ -14,6 +14,7 @@ from gis.demo.cover import ground_cover
 from gis.demo.features import Features
 from gis.demo.grid import PIXEL_M, Grid, Image, cloud
 from gis.demo.scene import Scene
+from gis.demo.site import Shape
 from gis.demo.surface import box_mask, roof_frame
 
 # azimuth the sun stands at (degrees from north, clockwise) and its height at 10:40
@@ -21,7 +22,9 @@ SUN = {"before": (146.0, 55.0), "after": (118.0, 66.0)}
 
 ROOFS: dict[str, tuple[tuple[int, int, int], ...]] = {
     "village": ((150, 92, 74), (134, 84, 70), (168, 164, 158), (96, 126, 168), (142, 138, 132)),
-    "urban_village": ((158, 154, 148), (146, 142, 136), (172, 168, 160), (104, 132, 170), (140, 96, 82)),
+    "urban_village": (
+        (158, 154, 148), (146, 142, 136), (172, 168, 160), (104, 132, 170), (140, 96, 82),
+    ),
     "shed": ((92, 124, 170), (184, 188, 190), (112, 140, 178), (168, 172, 176), (196, 198, 196)),
     "slab": ((156, 148, 138), (146, 112, 96), (164, 158, 150), (138, 132, 126)),
     "midrise": ((160, 150, 140), (150, 110, 92), (142, 136, 130)),
@@ -45,7 +48,7 @@ class Relief:
 def photograph(city: City, scene: Scene, grid: Grid, relief: Relief) -> NDArray[np.uint8]:
     """RGB bytes (3, n, n)."""
     rng = city.site.rng(f"photograph {scene.when}")
-    image, water = ground_cover(city, scene, grid)
+    image, water = ground_cover(city, scene, grid, relief.ids)
     _markings(city, image, grid)
     _cars(scene, image, grid, rng)
     _roofs(scene, image, grid, relief, rng)
@@ -77,7 +80,7 @@ def _markings(city: City, image: Image, grid: Grid) -> None:
     image += amount * (np.array((214, 212, 200), np.float32) - image)
 
 
-def _crossings(roads: Features) -> shapely.Geometry:
+def _crossings(roads: Features) -> Shape:
     """Where two roads meet there is no paint."""
     row, other = shapely.STRtree(roads.geometry).query(roads.geometry, predicate="intersects")
     pairs = row < other
@@ -86,7 +89,7 @@ def _crossings(roads: Features) -> shapely.Geometry:
     return shapely.union_all(shapely.buffer(meet, reach))
 
 
-def _dashes(line: shapely.Geometry) -> shapely.Geometry:
+def _dashes(line: Shape) -> Shape:
     """4 m of paint, 6 m of none."""
     parts = [p for p in shapely.get_parts(line) if p.geom_type == "LineString" and p.length > 8]
     if not parts:
@@ -97,7 +100,7 @@ def _dashes(line: shapely.Geometry) -> shapely.Geometry:
         a = shapely.get_coordinates(shapely.line_interpolate_point(part, starts))
         b = shapely.get_coordinates(shapely.line_interpolate_point(part, starts + 4.0))
         out.append(np.stack([a, b], axis=1))
-    return shapely.multilinestrings(shapely.linestrings(np.concatenate(out)))
+    return shapely.MultiLineString(list(np.concatenate(out)))
 
 
 def _cars(scene: Scene, image: Image, grid: Grid, rng: np.random.Generator) -> None:
@@ -153,10 +156,10 @@ def _edges_and_boxes(
     image[edge] = image[edge] * 0.6 + 78.0
     long = np.concatenate([[1.0], houses["long_m"]]).astype(np.float32)[ids]
     short = np.concatenate([[1.0], houses["short_m"]]).astype(np.float32)[ids]
-    step = np.concatenate([[0], np.maximum(np.round(houses["long_m"] / 16.0), 1)])[ids]
-    cell = (u * step + 0.5 * (step % 2 == 0)) % 1.0 - 0.5
+    bays = np.concatenate([[0], np.maximum(np.round(houses["long_m"] / 16.0), 1)])[ids]
+    cell = (u * bays + 0.5 * (bays % 2 == 0)) % 1.0 - 0.5
     cell = np.where(cell < -0.5, cell + 1, cell)
-    metres = np.abs(cell) * long / np.maximum(step, 1)
+    metres = np.abs(cell) * long / np.maximum(bays, 1)
     tall = np.concatenate([[0.0], houses["height_m"]])[ids]
     box = flat & (long > 14) & (metres < 1.9) & (np.abs(v - 0.12) * short < 2.2) & (tall > 9)
     image[box] = image[box] * 0.35 + 138.0
@@ -186,7 +189,9 @@ def _light(image: Image, relief: Relief, water: NDArray[np.bool_], scene: Scene)
     north = -north
     crown = relief.crowns > 0
     toward = np.radians(azimuth)
-    facing = -(np.clip(east, -1.2, 1.2) * np.sin(toward) + np.clip(north, -1.2, 1.2) * np.cos(toward))
+    facing = -(
+        np.clip(east, -1.2, 1.2) * np.sin(toward) + np.clip(north, -1.2, 1.2) * np.cos(toward)
+    )
     image[crown] *= (1 + 0.30 * np.clip(facing, -1.2, 1.2))[crown][:, None]
     shadow = cast_shadow(relief.surface, azimuth, height)
     shadow = ndimage.gaussian_filter(shadow.astype(np.float32), 0.6)
@@ -219,11 +224,11 @@ def _moved(array: Image, rows: int, columns: int) -> Image:
     return out
 
 
-def _sensor(
-    image: Image, grid: Grid, scene: Scene, rng: np.random.Generator
-) -> NDArray[np.uint8]:
+def _sensor(image: Image, grid: Grid, scene: Scene, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Blur of the optics, light of the day, misregistration of a strip, noise."""
-    gain = np.array((1.0, 0.995, 0.97) if scene.when == "before" else (1.04, 1.02, 0.98), np.float32)
+    gain = np.array(
+        (1.0, 0.995, 0.97) if scene.when == "before" else (1.04, 1.02, 0.98), np.float32
+    )
     out = np.empty((3, *grid.shape), np.uint8)
     strip = grid.shape[1] * 2 // 3
     for band in range(3):

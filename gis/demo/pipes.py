@@ -225,9 +225,11 @@ def _tables(
         [np.column_stack([xy, level])[a], np.column_stack([xy, level])[b]], axis=1
     )
     segments = Features(
-        shapely.linestrings(coordinates),
+        np.asarray(shapely.linestrings(coordinates)),
         {
-            "pipe_id": np.array([f"G{kind.code}{i:06d}" for i in range(1, len(a) + 1)], dtype=object),
+            "pipe_id": np.array(
+                [f"G{kind.code}{i:06d}" for i in range(1, len(a) + 1)], dtype=object
+            ),
             "kind": np.full(len(a), kind.code, dtype=object),
             "from_point": names[a],
             "to_point": names[b],
@@ -240,6 +242,10 @@ def _tables(
         },
     )
     return Network(points=points, segments=segments)
+
+
+def _ids(prefix: str, count: int) -> NDArray[np.object_]:
+    return np.array([f"{prefix}{i:06d}" for i in range(1, count + 1)], dtype=object)
 
 
 def _diameters(kind: Kind, road: Features, drained: Floats) -> NDArray[np.int64]:

@@ -43,7 +43,9 @@ def place_names(
         for n, p in zip(country.villages["name"], village_points, strict=True)
     ]
     rows.append(("置地湖", "water", 5, shapely.centroid(land.lake)))
-    rows += [(RIVER, "water", 3, shapely.Point(x, float(river_axis(x)))) for x in (-2600, 300, 3300)]
+    rows += [
+        (RIVER, "water", 3, shapely.Point(x, float(river_axis(x)))) for x in (-2600, 300, 3300)
+    ]
     major = roads["road_class"] != "branch"
     for name in dict.fromkeys(roads["name"][major]):
         line = roads.geometry[(roads["name"] == name) & major][0]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gis.demo.country import Country
 from gis.demo.features import Features, as_objects
 from gis.demo.river import RIVER, Corridors
-from gis.demo.site import Floats, Geometries, Site
+from gis.demo.site import Floats, Geometries, Shape, Site
 from gis.demo.streets import surfaces, town
 
 # manner -> floor area ratio, height limit (m), density (%), green (%)
@@ -25,7 +25,7 @@ CONTROL = {
 }  # fmt: skip
 
 
-def town_boundary() -> shapely.Polygon:
+def town_boundary() -> Shape:
     """The town development boundary: a little outside the ring road."""
     return town().buffer(150).buffer(-40, quad_segs=6).simplify(4.0)
 
@@ -143,7 +143,7 @@ def red_lines(site: Site, country: Country, land: Corridors, roads: Features) ->
         shapely.union_all(surfaces(roads.take(roads["road_class"] != "branch")))
     )
     ecological = shapely.get_parts(strip)
-    ecological = np.append(ecological[shapely.area(ecological) > 3000.0], land.lake.buffer(12.0))
+    ecological = as_objects([*ecological[shapely.area(ecological) > 3000.0], land.lake.buffer(12)])
     kinds = (
         ("farmland", farmland, "永久基本农田", "2022-09-28"),
         ("ecological", ecological, "生态保护红线", "2022-09-28"),

@@ -78,7 +78,9 @@ def _coded(plots: Features, rng: np.random.Generator) -> Features:
 def _holders(plots: Features, rng: np.random.Generator) -> NDArray[np.object_]:
     def holder(manner: str, name: str) -> str:
         if manner in ("village", "urban_village", "oldtown"):
-            return str(rng.choice(SURNAMES)) + "某等" if manner == "oldtown" else f"{name}村民委员会"
+            return (
+                str(rng.choice(SURNAMES)) + "某等" if manner == "oldtown" else f"{name}村民委员会"
+            )
         if manner in ("highrise", "midrise", "slab", "villa"):
             return f"驻马店市{name[:2]}房地产开发有限公司"
         if manner in ("park", "square", "green"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
-from gis.demo.site import WHOLE, Floats
+from gis.demo.site import WHOLE, Floats, Shape
 
 RIVER = "练江河"
 BANK = 92.0  # half the corridor between the two bank roads, metres
@@ -34,13 +34,13 @@ class Corridors:
     bank roads; corridor: water and banks together; railway: the railway's strip.
     """
 
-    river: shapely.Polygon
-    lake: shapely.Polygon
-    corridor: shapely.Polygon
-    railway: shapely.Polygon
+    river: Shape
+    lake: Shape
+    corridor: Shape
+    railway: Shape
 
     @property
-    def banks(self) -> shapely.Geometry:
+    def banks(self) -> Shape:
         return self.corridor.difference(self.river)
 
 

@@ -14,7 +14,7 @@ from gis.demo.city import City
 from gis.demo.components import beside
 from gis.demo.features import Features, concat
 from gis.demo.river import BANK, river_axis
-from gis.demo.site import Floats, Geometries
+from gis.demo.site import Floats, Geometries, Shape
 from gis.demo.subdivide import long_axis
 
 When = Literal["before", "after"]
@@ -23,9 +23,9 @@ When = Literal["before", "after"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
     """houses: geometry and columns `height_m`, `base_m`, `angle`, `long_m`, `short_m`, `look`
-    (manner or use that decides the roof), `tone` (0..1, the same on both dates), `site` (True on
-    building land of a change). trees: x, y, radius, height (n,4). vehicles: centre, angle, length,
-    width, height (n,6). heaps: x, y, radius, height. cranes: x, y, jib angle, height.
+    (manner or use that decides the roof), `tone` (0..1, the same on both dates).
+    trees: x, y, radius, height (n,4). vehicles: centre, angle, length, width, height (n,6).
+    heaps: x, y, radius, height. cranes: x, y, jib angle, height.
     bare: soil that a change left."""
 
     when: When
@@ -46,7 +46,7 @@ def scene(city: City, when: When) -> Scene:
     return Scene(
         when=when,
         houses=houses,
-        trees=_trees(city, houses, when),
+        trees=_trees(city, when),
         vehicles=_vehicles(city, rng),
         heaps=_heaps(city, rng, when),
         cranes=_cranes(city, when),
@@ -64,17 +64,15 @@ def _houses(city: City, when: When) -> Features:
         gone[made["building"][torn]] = True
     old = Features(
         standing.geometry,
-        {"height_m": height, "base_m": standing["base_m"], "look": _looks(standing),
-         "built_year": standing["built_year"], "site": np.zeros(len(standing), bool)},
-    )  # fmt: skip
+        {"height_m": height, "base_m": standing["base_m"], "look": _looks(standing)},
+    )
     view = shapely.intersects(standing.geometry, city.site.window.polygon)
     parts = [old.take(view & ~gone)]
     if when == "after":
         new = made.take(made["kind"] == "construction")
         looks = np.where(new["storeys"] > 3, "new", np.where(np.arange(len(new)) % 3 == 0, "shed",
                          "village")).astype(object)  # fmt: skip
-        columns = {"height_m": new["height_m"], "base_m": base_of(new), "look": looks,
-                   "built_year": np.full(len(new), 2024), "site": np.ones(len(new), bool)}  # fmt: skip
+        columns = {"height_m": new["height_m"], "base_m": base_of(new), "look": looks}
         parts.append(Features(new.geometry, columns))
     houses = concat(parts)
     centre, along, sides = long_axis(houses.geometry)
@@ -96,9 +94,39 @@ TREES = {"park": 55.0, "green": 60.0, "slab": 150.0, "midrise": 150.0, "highrise
          "oldtown": 350.0, "hospital": 230.0, "factory": 600.0}  # fmt: skip
 
 
-def _trees(city: City, houses: Features, when: When) -> Floats:
+def _trees(city: City, when: When) -> Floats:
     """The same trees on both dates, a little bigger on the second; none where building went on."""
     rng = city.site.rng("trees")
+    xy = _tree_places(city, rng)
+    radius = rng.uniform(1.4, 3.9, len(xy))
+    height = radius * rng.uniform(1.6, 2.7, len(xy)) + rng.uniform(0.3, 1.2, len(xy))
+    grown = rng.uniform(0.15, 0.85, len(xy)) if when == "after" else 0.0
+    trees = np.column_stack([xy, radius + 0.12 * grown, height + grown])
+    blocked = shapely.STRtree(
+        np.concatenate(
+            [
+                shapely.buffer(_in_view(city, city.standing), 0.8),
+                shapely.buffer(city.changes.made.geometry, 5.0),
+            ]
+        )
+    )
+    hit, _ = blocked.query(shapely.buffer(shapely.points(xy), radius * 0.7), "intersects")
+    keep = np.ones(len(xy), dtype=bool)
+    keep[hit] = False
+    roads = city.roads.take(shapely.intersects(city.roads.geometry, city.site.window.polygon))
+    carriage = shapely.buffer(roads.geometry, np.maximum(roads["width_m"] / 2 - 4.4, 2.4))
+    hard = shapely.union_all([*carriage, city.land.river.buffer(1.5)])
+    shapely.prepare(hard)
+    return np.asarray(trees[keep & ~shapely.contains_xy(hard, xy[:, 0], xy[:, 1])])
+
+
+def _in_view(city: City, features: Features) -> Geometries:
+    shapes = features.geometry
+    seen: Geometries = shapes[shapely.intersects(shapes, city.site.window.polygon.buffer(8))]
+    return seen
+
+
+def _tree_places(city: City, rng: np.random.Generator) -> Floats:
     view = city.site.window.polygon.buffer(8)
     near = city.blocks.take(shapely.intersects(city.blocks.geometry, view))
     places = [
@@ -112,29 +140,16 @@ def _trees(city: City, houses: Features, when: When) -> Floats:
         for shape, use in zip(fields.geometry, fields["land_use"], strict=True)
         if use in wood
     ]
-    villages = city.country.villages.geometry
-    places += [_sprinkled(v.buffer(12), 130.0, rng) for v in villages[shapely.intersects(villages, view)]]
+    places += [_sprinkled(v.buffer(12), 130.0, rng) for v in _in_view(city, city.country.villages)]
     roads = city.roads.take(shapely.intersects(city.roads.geometry, view))
     places.append(beside(roads.take(roads["width_m"] > 20), 8.5, 3.2, 0.8, rng))
     places.append(beside(roads.take(roads["width_m"] < 8), 11.0, -1.8, 1.5, rng))
     places.append(_on_banks(city, rng))
     xy = np.concatenate(places)
-    radius = rng.uniform(1.4, 3.9, len(xy))
-    height = radius * rng.uniform(1.6, 2.7, len(xy)) + rng.uniform(0.3, 1.2, len(xy))
-    grown = rng.uniform(0.15, 0.85, len(xy)) if when == "after" else 0.0
-    trees = np.column_stack([xy, radius + 0.12 * grown, height + grown])
-    blocked = shapely.STRtree(np.concatenate([
-        shapely.buffer(city.standing.geometry[shapely.intersects(city.standing.geometry, view)], 0.8),
-        shapely.buffer(city.changes.made.geometry, 5.0),
-    ]))  # fmt: skip
-    hit, _ = blocked.query(shapely.buffer(shapely.points(xy), radius * 0.7), "intersects")
-    keep = np.ones(len(xy), dtype=bool)
-    keep[hit] = False
-    wet = shapely.contains_xy(city.land.river.buffer(1.5), xy[:, 0], xy[:, 1])
-    return np.asarray(trees[keep & ~wet & shapely.contains_xy(view, xy[:, 0], xy[:, 1])])
+    return np.asarray(xy[shapely.contains_xy(view, xy[:, 0], xy[:, 1])])
 
 
-def _sprinkled(shape: shapely.Geometry, area_m2: float, rng: np.random.Generator) -> Floats:
+def _sprinkled(shape: Shape, area_m2: float, rng: np.random.Generator) -> Floats:
     w, s, e, n = shape.bounds
     count = int((e - w) * (n - s) / area_m2)
     xy = np.column_stack([rng.uniform(w, e, count), rng.uniform(s, n, count)])
@@ -148,7 +163,7 @@ def _on_banks(city: City, rng: np.random.Generator) -> Floats:
     side = rng.uniform(-1, 1, count)
     # groves and clearings in turn
     clump = np.sin(x / 37.0) + np.sin(x / 13.0 + 3 * side) + rng.normal(0, 0.8, count) > -0.3
-    return np.column_stack([x, river_axis(x) + side * (BANK - 9.0)])[clump]
+    return np.asarray(np.column_stack([x, river_axis(x) + side * (BANK - 9.0)])[clump])
 
 
 def _vehicles(city: City, rng: np.random.Generator) -> Floats:
@@ -180,13 +195,13 @@ def _free_spots(city: City, count: int, apart: float, rng: np.random.Generator) 
     tried = np.column_stack(
         [rng.uniform(w.west + 30, w.east - 30, 3000), rng.uniform(w.south + 30, w.north - 30, 3000)]
     )
-    blocks = shapely.union_all(
-        city.blocks.geometry[shapely.intersects(city.blocks.geometry, w.polygon)]
+    blocks = shapely.union_all(_in_view(city, city.blocks))
+    busy = shapely.union_all(
+        [
+            *shapely.buffer(_in_view(city, city.standing), apart),
+            *shapely.buffer(city.changes.made.geometry, apart + 8.0),
+        ]
     )
-    busy = shapely.union_all(np.concatenate([
-        shapely.buffer(city.standing.geometry[shapely.intersects(city.standing.geometry, w.polygon)], apart),
-        shapely.buffer(city.changes.made.geometry, apart + 8.0),
-    ]))  # fmt: skip
     free = blocks.difference(busy)
     shapely.prepare(free)
     return np.asarray(tried[shapely.contains_xy(free, tried[:, 0], tried[:, 1])][:count])

@@ -26,6 +26,11 @@ KINDS = {
 }
 ON_PIPES = {"manhole_level": "YS", "gas": "TR", "water_pressure": "JS"}
 
+IN_BLOCKS = {
+    "parking": ("mall", "hospital", "station", "market", "square", "office", "highrise"),
+    "air_quality": ("park", "school", "university", "government", "midrise"),
+}
+
 
 def build_sensors(site: Site, network: Network, components: Features, blocks: Features) -> Features:
     """Points with `thing_id`, `name`, `kind`, `datastream`, `unit`, `alarm_above`."""
@@ -43,7 +48,10 @@ def build_sensors(site: Site, network: Network, components: Features, blocks: Fe
     values = zip(*rows, strict=True)
     return Features(
         np.array(points, dtype=object),
-        {name: np.array(column, dtype=object) for name, column in zip(columns, values, strict=True)},
+        {
+            name: np.array(column, dtype=object)
+            for name, column in zip(columns, values, strict=True)
+        },
     )
 
 
@@ -56,10 +64,7 @@ def _places(
     if kind == "lamp":
         lamps = components.take(components["class_code"] == "0121")
         return lamps.geometry, lamps["name"]
-    wanted = ("mall", "hospital", "station", "market", "square", "office", "highrise")
-    if kind == "air_quality":
-        wanted = ("park", "school", "university", "government", "midrise")
-    sites = blocks.take(np.isin(blocks["manner"], wanted))
+    sites = blocks.take(np.isin(blocks["manner"], IN_BLOCKS[kind]))
     return shapely.point_on_surface(sites.geometry), sites["name"]
 
 
@@ -70,7 +75,7 @@ def readings(site: Site, sensors: Features) -> tuple[list[str], list[str], Float
     fill in the morning, lamps burn at night. Some sites raise an alarm, some have gaps, some are
     stuck at one value."""
     rng = site.rng("readings")
-    hours = np.arange(HOURS)
+    hours = np.arange(float(HOURS))
     times = [(LAST - timedelta(hours=int(HOURS - 1 - h))).isoformat() for h in hours]
     clock = np.array([(LAST.hour - (HOURS - 1 - h)) % 24 for h in hours], dtype=float)
     values = np.array([_curve(kind, clock, hours, rng) for kind in sensors["kind"]])
@@ -98,7 +103,9 @@ def _curve(kind: str, clock: Floats, hours: Floats, rng: np.random.Generator) ->
         level = np.abs(0.6 + 0.4 * noise) + 0.4 * evening
         if rng.random() < 0.06:  # a leak that somebody closes after some hours
             start = int(rng.integers(60, 150))
-            level[start : start + 9] += rng.uniform(14, 38) * np.exp(-np.arange(9)[: len(level) - start] / 4)
+            level[start : start + 9] += rng.uniform(14, 38) * np.exp(
+                -np.arange(9)[: len(level) - start] / 4
+            )
         return np.asarray(level)
     if kind == "water_pressure":
         return np.asarray(rng.uniform(0.33, 0.46) - 0.05 * morning - 0.06 * evening + 0.004 * noise)

@@ -62,7 +62,7 @@ def footprints(
         placing = (centre[rows], angle[rows], width[rows], depth[rows])
         shell = shapely.linearrings(_placed(outline, *placing))
         if number in _HOLE:
-            holes = shapely.linearrings(_placed(_HOLE[number], *placing))
+            holes = np.asarray(shapely.linearrings(_placed(_HOLE[number], *placing)))
             out[rows] = shapely.polygons(shell, holes=holes[:, None])
         else:
             out[rows] = shapely.polygons(shell)
@@ -75,6 +75,4 @@ def _placed(
     unit = np.array(outline)
     u, v = unit[None, :, 0] * width[:, None], unit[None, :, 1] * depth[:, None]
     cos, sin = np.cos(angle)[:, None], np.sin(angle)[:, None]
-    return np.stack(
-        [centre[:, :1] + u * cos - v * sin, centre[:, 1:] + u * sin + v * cos], axis=2
-    )
+    return np.stack([centre[:, :1] + u * cos - v * sin, centre[:, 1:] + u * sin + v * cos], axis=2)

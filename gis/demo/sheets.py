@@ -20,7 +20,15 @@ USE_ZH = {
 STRUCTURE_ZH = {"steel": "钢结构", "rc": "钢混", "mixed": "砖混", "brick": "砖木结构"}
 STAGE_ZH = {"planned": "规划", "approved": "审批", "building": "在建", "completed": "竣工",
             "registered": "登记"}  # fmt: skip
-LINE_ZH = {"farmland": "永久基本农田", "ecological": "生态保护红线", "town_boundary": "城镇开发边界"}
+LINE_ZH = {
+    "farmland": "永久基本农田",
+    "ecological": "生态保护红线",
+    "town_boundary": "城镇开发边界",
+}
+THING_ZH = {
+    "manhole_level": "窨井液位", "gas": "燃气浓度", "water_pressure": "供水压力",
+    "parking": "停车位", "lamp": "路灯状态", "air_quality": "空气质量",
+}  # fmt: skip
 PERMIT_ZH = {"construction": "建设工程规划许可证"}
 
 
@@ -112,13 +120,18 @@ def permits(features: Features) -> Sheet:
 
 
 def red_lines(features: Features) -> Sheet:
-    names = {"red_line_id": "红线编号", "kind": "红线类型", "name": "名称", "approved_on": "批准日期"}
+    names = {
+        "red_line_id": "红线编号",
+        "kind": "红线类型",
+        "name": "名称",
+        "approved_on": "批准日期",
+    }
     return sheet(features, names, words={"kind": LINE_ZH}, code="红线类型", required="红线类型")
 
 
 def projects(features: Features) -> Sheet:
-    names = {"project_id": "项目代码", "name": "项目名称", "stage": "阶段", "investment_cny": "总投资",
-             "starts_on": "计划开工"}  # fmt: skip
+    names = {"project_id": "项目代码", "name": "项目名称", "stage": "阶段",
+             "investment_cny": "总投资", "starts_on": "计划开工"}  # fmt: skip
     return sheet(features, names, words={"stage": STAGE_ZH}, code="阶段", number="总投资",
                  required="项目名称")  # fmt: skip
 
@@ -178,8 +191,7 @@ def pipe_segments(features: Features) -> Sheet:
 def things(features: Features) -> Sheet:
     names = {"thing_id": "设备编号", "name": "设备名称", "kind": "设备类型", "datastream": "数据流",
              "unit": "单位", "alarm_above": "报警上限"}  # fmt: skip
-    words = {"kind": {"manhole_level": "窨井液位", "gas": "燃气浓度", "water_pressure": "供水压力",
-                      "parking": "停车位", "lamp": "路灯状态", "air_quality": "空气质量"}}  # fmt: skip
+    words = {"kind": THING_ZH}
     return sheet(features, names, words=words, code="设备类型", number="报警上限",
                  required="设备类型")  # fmt: skip
 

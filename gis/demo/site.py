@@ -13,9 +13,25 @@ from typing import Any, Literal
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry as Shape
+
+__all__ = [
+    "CENTRE",
+    "COUNTY_CODE",
+    "METRIC_EPSG",
+    "WHOLE",
+    "Box",
+    "Floats",
+    "Geometries",
+    "Shape",
+    "Site",
+    "Size",
+    "ground_m",
+    "to_plane",
+]
 
 Size = Literal["full", "small"]
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 Geometries = NDArray[np.object_]
 
 # EPSG:4547 of 114.022 E, 32.98 N (CGCS2000), rounded to the metre: (east, north)

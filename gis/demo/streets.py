@@ -7,7 +7,7 @@ import shapely
 
 from gis.demo.features import Features, as_objects, concat
 from gis.demo.river import BANK, river_axis
-from gis.demo.site import WHOLE, Floats, Geometries
+from gis.demo.site import WHOLE, Floats, Geometries, Shape
 
 WIDTH = {"expressway": 50.0, "arterial": 40.0, "secondary": 26.0, "branch": 15.0}
 
@@ -44,14 +44,16 @@ def ring() -> shapely.Polygon:
     return shapely.Polygon(np.column_stack([radius * cos, radius * sin - 30.0]))
 
 
-def industrial_park() -> shapely.Polygon:
+def industrial_park() -> Shape:
     """The industrial district outside the ring in the east."""
-    return shapely.Polygon(
-        [(3000, 1890), (4060, 1760), (4170, 900), (4090, -60), (3000, -160)]
-    ).buffer(-60).buffer(60, quad_segs=4)
+    return (
+        shapely.Polygon([(3000, 1890), (4060, 1760), (4170, 900), (4090, -60), (3000, -160)])
+        .buffer(-60)
+        .buffer(60, quad_segs=4)
+    )
 
 
-def town() -> shapely.Polygon:
+def town() -> Shape:
     """Everything inside the ring road and the industrial district."""
     return ring().union(industrial_park())
 
@@ -67,7 +69,7 @@ def _east_west(y_of_x: Floats, x: Floats) -> shapely.LineString:
     return shapely.LineString(np.column_stack([x, y_of_x]))
 
 
-def _named(rows: list[tuple[str, str, shapely.LineString]]) -> Features:
+def _named(rows: list[tuple[str, str, Shape]]) -> Features:
     names, classes, lines = zip(*rows, strict=True)
     return Features(
         as_objects(lines),
@@ -91,9 +93,8 @@ def main_streets() -> Features:
     country as highways; all other streets end at the town's edge."""
     x = np.arange(WHOLE.west, WHOLE.east + 1, 40.0)
     axis = river_axis(x)
-    rows = [
-        (name, kind, _north_south(x0, bend, phase))
-        for name, x0, bend, phase, kind in NORTH_SOUTH
+    rows: list[tuple[str, str, Shape]] = [
+        (name, kind, _north_south(x0, bend, phase)) for name, x0, bend, phase, kind in NORTH_SOUTH
     ]
     north, south = axis + BANK, axis - BANK
     for name, share, kind in NORTH_BANK:
@@ -119,9 +120,9 @@ def main_streets() -> Features:
     return _exploded(concat([everywhere.take(arterial), inside, special]))
 
 
-def _park_edge() -> shapely.Geometry:
+def _park_edge() -> Shape:
     """The industrial district's outer road: its edge outside the ring."""
-    edge = shapely.LineString(industrial_park().exterior.coords)
+    edge = industrial_park().boundary
     return shapely.line_merge(edge.difference(ring()))
 
 

@@ -75,9 +75,7 @@ def subdivide(
     cut, which = shapely.get_parts(np.concatenate(cuts), return_index=True)
     cut_origin = np.concatenate(cut_origins)[which]
     lines = (shapely.get_type_id(cut) == 1) & (shapely.length(cut) > 1.0)
-    return Pieces(
-        np.concatenate(done), np.concatenate(done_origin), cut[lines], cut_origin[lines]
-    )
+    return Pieces(np.concatenate(done), np.concatenate(done_origin), cut[lines], cut_origin[lines])
 
 
 def _turned(vectors: Floats, degrees: Floats) -> Floats:

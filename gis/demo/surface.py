@@ -63,7 +63,7 @@ def true_surface(grid: Grid, ground: Image, ids: NDArray[np.int32], scene: Scene
 
 
 def plant(grid: Grid, surface: Image, trees: Floats, rng: np.random.Generator) -> Image:
-    """Adds crowns to `surface` in place; returns each pixel's crown: 0 none, else a tone 0.05..1."""
+    """Adds crowns to `surface` in place; returns each pixel's crown: 0 none, else 0.05 to 1."""
     tone = np.zeros(grid.shape, np.float32)
     for radius_px in range(2, 10):
         mine = trees[np.clip(np.round(trees[:, 2] / PIXEL_M).astype(int), 2, 9) == radius_px]
@@ -88,8 +88,10 @@ def _crowns(radius_px: int, rng: np.random.Generator) -> list[Image]:
     angle = np.arctan2(span[:, None], span[None, :])
     out = []
     for _ in range(6):
-        edge = 1 + 0.16 * np.sin(3 * angle + rng.uniform(0, 6.3)) + 0.1 * np.sin(
-            5 * angle + rng.uniform(0, 6.3)
+        edge = (
+            1
+            + 0.16 * np.sin(3 * angle + rng.uniform(0, 6.3))
+            + 0.1 * np.sin(5 * angle + rng.uniform(0, 6.3))
         )
         dome = np.sqrt(np.clip(1 - (r / edge) ** 2, 0, None))
         ragged = dome * (1 + 0.1 * rng.standard_normal(dome.shape))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
-from gis.demo.site import CENTRE, Floats, Geometries, Site
+from gis.demo.features import as_objects
+from gis.demo.site import CENTRE, Geometries, Site
 
 FRAME = "zmd"
 ROTATION_DEG = 1.2  # local axes against the plane of EPSG:4547, clockwise
@@ -20,7 +22,7 @@ def to_local(geometry: Geometries) -> Geometries:
     angle = np.radians(ROTATION_DEG)
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
 
-    def move(xy: Floats) -> Floats:
+    def move(xy: NDArray[np.float64]) -> NDArray[np.float64]:
         flat = xy[:, :2] @ turn.T + LOCAL_CENTRE
         return np.column_stack([flat, xy[:, 2:]])
 
@@ -38,7 +40,7 @@ def control_points(site: Site) -> list[tuple[str, float, float, float, float]]:
     reach = 1200.0 + 270.0 * np.arange(12)
     xy = np.column_stack([reach * np.cos(angle), 0.85 * reach * np.sin(angle)])
     xy = np.round(xy + rng.uniform(-90, 90, xy.shape), 3)
-    local = shapely.get_coordinates(to_local(shapely.points(xy)))
+    local = shapely.get_coordinates(to_local(as_objects([shapely.Point(p) for p in xy])))
     local += rng.normal(0, NOISE_M, local.shape)
     local[GROSS_AT] += np.array([0.48, -0.36])
     rows = zip(local, xy + CENTRE, strict=True)

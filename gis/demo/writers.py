@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +25,16 @@ PLACEHOLDER = "龘"  # one GBK character of two bytes, stands where BAD_BYTES wi
 def write_vector(
     sheet: Sheet, path: Path, *, crs: str, kind: str, encoding: str | None = None, layer: str = ""
 ) -> None:
-    """A shapefile, GeoPackage or GeoJSON by the path's suffix. `kind`: Point, LineString, Polygon."""
+    """A shapefile, GeoPackage or GeoJSON by the path's suffix; `kind` is the type."""
     names = list(sheet.columns)
-    arrays, masks = zip(*(_field(sheet.columns[name]) for name in names), strict=True)
+    fields = [_field(sheet.columns[name]) for name in names]
     driver = {".shp": "ESRI Shapefile", ".gpkg": "GPKG", ".geojson": "GeoJSON"}[path.suffix]
     options = {"COORDINATE_PRECISION": "8"} if driver == "GeoJSON" else {}
     pyogrio.raw.write(
         path,
         geometry=shapely.to_wkb(sheet.geometry),
-        field_data=list(arrays),
-        field_mask=list(masks),
+        field_data=[values for values, _ in fields],
+        field_mask=[empty for _, empty in fields],
         fields=names,
         layer=layer or path.stem,
         driver=driver,
@@ -51,9 +52,7 @@ def write_shapefile(sheet: Sheet, path: Path, *, crs: str, kind: str, prj: bool 
         name: np.array([_marked(v) for v in column], dtype=object)
         for name, column in sheet.columns.items()
     }
-    write_vector(
-        sheet.with_rows(sheet.geometry, columns), path, crs=crs, kind=kind, encoding="GBK"
-    )
+    write_vector(sheet.with_rows(sheet.geometry, columns), path, crs=crs, kind=kind, encoding="GBK")
     path.with_suffix(".cpg").unlink()
     if not prj:
         path.with_suffix(".prj").unlink()
@@ -79,9 +78,11 @@ def _field(column: NDArray[np.object_]) -> tuple[NDArray[Any], NDArray[np.bool_]
     return texts, empty
 
 
-def write_csv(sheet: Sheet, path: Path, coordinates: dict[str, list[Any]], encoding: str) -> None:
+def write_csv(
+    sheet: Sheet, path: Path, coordinates: Mapping[str, Sequence[Any]], encoding: str
+) -> None:
     """The sheet's columns and then `coordinates` (column name -> n values or None)."""
-    table = {**sheet.columns, **coordinates}
+    table: dict[str, Iterable[Any]] = {**sheet.columns, **coordinates}
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(table)
@@ -132,7 +133,7 @@ def write_cass(sheet: Sheet, path: Path) -> None:
         )
     )
     rows = zip(sheet.columns[sheet.key], sheet.columns["管线种类"], x, y, z, strict=True)
-    text = "".join(f"{_text(n)},{_text(c)},{_text(e)},{_text(no)},{_text(h)}\r\n" for n, c, e, no, h in rows)
+    text = "".join(",".join(_text(value) for value in row) + "\r\n" for row in rows)
     path.write_bytes(_encoded(text, "gbk"))
 
 
@@ -150,9 +151,8 @@ def write_parcel_txt(sheet: Sheet, path: Path) -> list[int]:
     columns = [sheet.columns[n] for n in ("面积", "地块编号", "地块名称", "地类编码")]
     for shape, area, code, name, use in zip(sheet.geometry, *columns, strict=True):
         points = _parcel_points(shape)
-        lines.append(
-            f"{len(points)},{_text(area)},{_text(code)},{_text(name)},面,,{_text(use)},{_text(use)},@"
-        )
+        head = (len(points), area, code, name, "面", "", use, use, "@")
+        lines.append(",".join(_text(value) for value in head))
         heads.append(len(lines))
         lines += points
     path.write_bytes(_encoded("\r\n".join(lines) + "\r\n", "gbk"))

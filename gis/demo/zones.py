@@ -10,7 +10,7 @@ import shapely
 from numpy.typing import NDArray
 
 from gis.demo.features import Features
-from gis.demo.names import SCHOOL_FIRST, estate_names, firm_names
+from gis.demo.names import SCHOOL_FIRST, estate_names, firm_names, words
 from gis.demo.river import Corridors
 from gis.demo.site import Floats, Site
 from gis.demo.subdivide import long_axis
@@ -68,6 +68,7 @@ RESIDENTIAL_SHARE = {
     "inner": (0.03, 0.46, 0.15, 0.26, 0.10, 0.0, 0.0),
     "outer": (0.0, 0.20, 0.21, 0.40, 0.10, 0.03, 0.06),
 }
+PARKS = words("香山 月季 银杏 春晓 盘古 嫘祖 练湖 金雀 学苑 友谊 健康 桃园 梧桐 朝阳")
 NEW_QUARTER = (2480.0, 1800.0, 620.0)  # east, north, radius: empty at first, built in 2024
 
 
@@ -85,7 +86,9 @@ class _Claims:
     def free(self) -> NDArray[np.bool_]:
         return np.asarray(self.manner == "")
 
-    def nearest(self, what: str, name: str, at: tuple[float, float], least: float, most: float) -> None:
+    def nearest(
+        self, what: str, name: str, at: tuple[float, float], least: float, most: float
+    ) -> None:
         fits = self.free & (self.hectares >= least) & (self.hectares <= most)
         distance = np.where(fits, np.hypot(self.x - at[0], self.y - at[1]), np.inf)
         if np.isfinite(distance.min()):
@@ -93,7 +96,11 @@ class _Claims:
             self.name[distance.argmin()] = name
 
     def spread(
-        self, what: str, names: list[str], apart: float, hectares: tuple[float, float],
+        self,
+        what: str,
+        names: list[str],
+        apart: float,
+        hectares: tuple[float, float],
         rng: np.random.Generator,
     ) -> None:
         """Give `what` to free blocks of that size, each `apart` metres from the next."""
@@ -155,7 +162,7 @@ def _industry(claims: _Claims, which: NDArray[np.bool_], rng: np.random.Generato
 def _schools_and_parks(claims: _Claims, rng: np.random.Generator) -> None:
     middle = [f"驻马店市{n}中学" if n != "第一" else "驻马店高级中学" for n in SCHOOL_FIRST]
     primary = [f"驿城区{n}小学" for n in SCHOOL_FIRST] + [f"天中{n}实验小学" for n in SCHOOL_FIRST]
-    parks = [f"{n}游园" for n in "香山 月季 银杏 春晓 盘古 嫘祖 练湖 金雀 学苑 友谊 健康 桃园 梧桐 朝阳".split()]
+    parks = [f"{name}游园" for name in PARKS]
     claims.spread("school", middle, 1150.0, (3.0, 9.0), rng)
     claims.spread("school", primary, 780.0, (1.1, 3.6), rng)
     claims.spread("park", parks, 1000.0, (0.8, 5.0), rng)
@@ -163,8 +170,8 @@ def _schools_and_parks(claims: _Claims, rng: np.random.Generator) -> None:
 
 def _commerce(claims: _Claims, blocks: Features, rng: np.random.Generator) -> None:
     """Shops and offices: likelier near the core, and around the new government."""
-    pull = np.exp(-(np.hypot(claims.x + 60, claims.y - 180) / 750.0) ** 2) * 0.42
-    pull += np.exp(-(np.hypot(claims.x - 1450, claims.y - 1650) / 500.0) ** 2) * 0.45
+    pull = np.exp(-((np.hypot(claims.x + 60, claims.y - 180) / 750.0) ** 2)) * 0.42
+    pull += np.exp(-((np.hypot(claims.x - 1450, claims.y - 1650) / 500.0) ** 2)) * 0.45
     pull += np.where(blocks["zone"] == "industry", 0.0, 0.055)
     chosen = claims.free & (rng.random(len(blocks)) < pull) & (claims.hectares < 6.5)
     kinds: list[Any] = ["mall", "office", "market"]
