@@ -145,13 +145,14 @@ def _converted(row: dict[str, str], moved: Any, way: Transformation) -> dict[str
 
 
 def _found_order(console: Console, numbers: Any, frame: Frame, pair: tuple[str, str]) -> Any:
-    if frame.kind == "local" and axis_order(numbers, frame) == "either":
-        raise CoordError(
-            zh=f"{pair[0]}、{pair[1]} 两列在 {frame} 中两种轴序都可能。请用 --x 东列 --y 北列 说明",
-            en=f"columns {pair[0]}, {pair[1]} may be either way round in {frame}. "
-            "Say which with --x EAST --y NORTH",
-            frame=frame.name,
+    if frame.local is not None and axis_order(numbers, frame) == "either":
+        # numbers can't tell; the columns mean what they meant in the frame's own control file
+        if not frame.local.first_is_north:
+            return numbers
+        console.say(
+            f"{pair[0]} 按控制点文件为北坐标", f"{pair[0]} is north, as in the control file"
         )
+        return numbers[:, ::-1]
     numbers, swapped = east_first(numbers, frame, f"{pair[0]}, {pair[1]}")
     if swapped:
         console.say(f"{pair[0]} 为北坐标，已对调", f"{pair[0]} is north, swapped")

@@ -12,7 +12,7 @@ from gis.errors import SourceError
 # X and Y say nothing about the order, so there the numbers decide
 EAST = ("lon", "lng", "longitude", "经度", "e", "east", "easting", "东坐标")
 NORTH = ("lat", "latitude", "纬度", "n", "north", "northing", "北坐标")
-EITHER = (("x", "y"), ("x坐标", "y坐标"), ("横坐标", "纵坐标"))
+EITHER = (("x", "y"), ("x_local", "y_local"), ("x坐标", "y坐标"), ("横坐标", "纵坐标"))
 
 
 def read_table(path: Path) -> tuple[list[dict[str, str]], list[str]]:
