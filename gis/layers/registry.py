@@ -69,7 +69,7 @@ class Registry:
         known = ", ".join(self.layers)
         raise UnknownLayer(
             zh=f"没有名为 {id} 的图层；现有：{known}。新图层请在 config/layers/ 增加一个 YAML",
-            en=f"no layer is called {id}; there are: {known}. Add a YAML to config/layers/ for a new one",
+            en=f"no layer is called {id}; there are: {known}. Add one in config/layers/",
             layer=id,
         )
 
@@ -101,7 +101,7 @@ def _documents(folder: Any) -> Iterator[tuple[Any, Mapping[str, Any]]]:
     if not folder.is_dir():
         raise ConfigError(
             zh=f"找不到目录 {folder}。请在项目目录中运行，或设置 GIS_CONFIG / GIS_DATA",
-            en=f"there is no folder {folder}. Run in the project's folder, or set GIS_CONFIG / GIS_DATA",
+            en=f"no folder {folder}. Run in the project's folder, or set GIS_CONFIG / GIS_DATA",
             path=str(folder),
         )
     for file in sorted(folder.iterdir(), key=lambda f: str(f.name)):

@@ -1,0 +1,79 @@
+"""In which frame a delivery is: given by the sender or declared by the file, never guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gis.coords import STORAGE, Frame, LocalFrame, find_transformation, norm_frame
+from gis.errors import FrameMismatch, NoAccurateTransform, UnknownFrame
+from gis.layers import Layer
+from gis.sources import Delivery
+
+# RFC 7946 knows WGS 84 only, so a GeoJSON says it without anybody having meant it.
+BY_DEFAULT = {("GeoJSON", "EPSG:4326")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """The frame that will be used, and why."""
+
+    frame: Frame
+    how: str  # "declared" | "given"
+    evidence: tuple[str, ...]
+
+
+def place(delivery: Delivery, crs: str, local: Mapping[str, LocalFrame]) -> Placement:
+    """The frame of `delivery`. `crs`: "auto" (what the file declares) or any spelling of a frame.
+
+    Raises UnknownFrame where neither says one, FrameMismatch where the two contradict."""
+    name, declared = delivery.path.name, delivery.declared
+    if crs == "auto":
+        if declared is None:
+            raise UnknownFrame(
+                zh=f"{name} 没有写明坐标系，拒收。请向送交部门问明后用 --crs 指定，"
+                f"例如 --crs EPSG:4526、--crs gcj02 或 --crs local:名称",
+                en=f"{name} states no frame and is refused. Ask the department and pass --crs, "
+                f"e.g. --crs EPSG:4526, --crs gcj02 or --crs local:NAME",
+                source=name,
+            )
+        return Placement(frame=declared, how="declared", evidence=delivery.evidence)
+    given = norm_frame(crs, local)
+    by_default = declared is not None and (delivery.format, declared.name) in BY_DEFAULT
+    if declared is not None and declared.name != given.name and not by_default:
+        raise FrameMismatch(
+            zh=f"{name} 声明 {declared}，--crs 却给了 {given}。请核对：以文件为准就去掉 --crs，"
+            f"以所给为准就先改正文件的声明（如 .prj）",
+            en=f"{name} declares {declared}, --crs says {given}. Drop --crs if the file is right, "
+            f"or correct what the file declares (its .prj) if you are",
+            source=name,
+            declared=declared.name,
+            likely=given.name,
+        )
+    return Placement(frame=given, how="given", evidence=(f"--crs {crs}", *delivery.evidence))
+
+
+def refuse_inaccurate(delivery: Delivery, placement: Placement, layer: Layer) -> None:
+    """Raises NoAccurateTransform where no operation reaches the storage frame, or none that is as
+    accurate as the layer needs."""
+    if not placement.frame.has_crs or placement.frame.epsg is None:
+        accuracy = find_transformation(placement.frame, STORAGE).accuracy_m
+        refuse_worse(delivery, placement, layer, accuracy)
+
+
+def refuse_worse(delivery: Delivery, placement: Placement, layer: Layer, accuracy_m: float) -> None:
+    """Raises NoAccurateTransform where `accuracy_m` is worse than the layer allows."""
+    if accuracy_m <= layer.accuracy_m:
+        return
+    name = delivery.path.name
+    raise NoAccurateTransform(
+        zh=f"{name} 从 {placement.frame} 转换后精度 {accuracy_m:.2f} m，图层 {layer.id} 要求 "
+        f"{layer.accuracy_m} m，拒收。请要求部门以 CGCS2000 交付，或用控制点求更准的参数"
+        f"（gis coords fit）",
+        en=f"{name} is accurate to {accuracy_m:.2f} m after the transformation from "
+        f"{placement.frame}; layer {layer.id} needs {layer.accuracy_m} m: refused. Ask for "
+        f"CGCS2000, or fit better parameters from control points (gis coords fit)",
+        source=name,
+        accuracy_m=accuracy_m,
+        needed_m=layer.accuracy_m,
+    )

@@ -1,0 +1,344 @@
+"""What a layer demands of its rows: geometry, attributes, codes. Refused rows say why.
+
+Reason codes: null_geometry, invalid_geometry, wrong_geometry_type, outside_city, swapped_axes,
+missing_value, bad_value, out_of_range, bad_pattern, unknown_code, area_differs, not_decodable,
+below_surface. (duplicate_key is found by the store, which sees the whole delivery at once.)
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from gis.coords import norm_frame, to_metric
+from gis.errors import LayerError
+from gis.layers.batch import Batch, Checked, GoodRows
+from gis.layers.mapping import map_columns, unmapped
+from gis.layers.model import Check, Field, Layer
+from gis.layers.registry import Registry
+from gis.layers.values import NotAValueError, converter
+from gis.layers.verdicts import Verdicts
+
+Columns = dict[str, NDArray[np.object_]]
+MULTI = {"Polygon": "MultiPolygon", "LineString": "MultiLineString"}
+MAKE_MULTI: Mapping[str, Callable[..., shapely.Geometry]] = {
+    "MultiPolygon": shapely.MultiPolygon,
+    "MultiLineString": shapely.MultiLineString,
+}
+
+
+def check(
+    batch: Batch, layer: Layer, registry: Registry, *, inside: shapely.Geometry | None
+) -> Checked:
+    """The rows of `batch` (EPSG:4490, longitude first) that `layer` accepts, typed, and the
+    rejects. `inside` is the area of the city, degrees; None: the check inside_city can't be made
+    and every row passes it.
+
+    Raises LayerError where a column the key or a required field needs is not in the delivery at
+    all, and for a check nobody has written.
+    """
+    mapping = map_columns(layer, batch.columns)
+    _refuse_without_columns(layer, mapping, batch)
+    verdicts = Verdicts(batch)
+    geometry = _shapes(batch, layer, verdicts)
+    for wanted in layer.checks:
+        if wanted.name in GEOMETRY_CHECKS:
+            GEOMETRY_CHECKS[wanted.name](geometry, inside, verdicts)
+        elif wanted.name not in ATTRIBUTE_CHECKS:
+            raise _unknown_check(layer, wanted)
+    _refuse_undecodable(batch, verdicts)
+    columns = {f.name: _typed(batch, f, mapping, registry, verdicts) for f in layer.fields}
+    for wanted in layer.checks:
+        if wanted.name in ATTRIBUTE_CHECKS:
+            ATTRIBUTE_CHECKS[wanted.name](wanted, geometry, columns, registry, verdicts)
+    keep = verdicts.good
+    good = GoodRows(
+        layer=layer,
+        columns={name: column[keep] for name, column in columns.items()},
+        extra=_extra(batch, mapping, keep),
+        geometry=geometry[keep],
+        rows=batch.rows[keep],
+        accuracy_m=batch.accuracy_m,
+    )
+    return Checked(good=good, rejects=verdicts.rejects)
+
+
+def _refuse_without_columns(layer: Layer, mapping: Mapping[str, str], batch: Batch) -> None:
+    for field in layer.fields:
+        if (field.required or field.name in layer.key) and field.name not in mapping:
+            names = ", ".join((field.name, *field.aliases))
+            there = ", ".join(batch.columns)
+            raise LayerError(
+                zh=f"交付里没有图层 {layer.id} 必需的字段 {field.title.zh}（可用列名：{names}）。"
+                f"现有列：{there}",
+                en=f"the delivery lacks field {field.name} that layer {layer.id} needs (column "
+                f"names known for it: {names}). It has: {there}",
+                layer=layer.id,
+                field=field.name,
+            )
+
+
+def _unknown_check(layer: Layer, wanted: Check) -> LayerError:
+    known = ", ".join((*GEOMETRY_CHECKS, *ATTRIBUTE_CHECKS))
+    return LayerError(
+        zh=f"图层 {layer.id} 要求检查 {wanted.name}，没有这种检查；可用：{known}",
+        en=f"layer {layer.id} asks for check {wanted.name}, which does not exist; there are: "
+        f"{known}",
+        layer=layer.id,
+        check=wanted.name,
+    )
+
+
+# --- geometry --------------------------------------------------------------------------
+
+
+def _shapes(batch: Batch, layer: Layer, verdicts: Verdicts) -> NDArray[np.object_]:
+    """The geometries in the layer's type and dimension."""
+    shapes = batch.geometry.copy()
+    empty = shapely.is_missing(shapes) | shapely.is_empty(shapes)
+    verdicts.refuse_all(empty, "null_geometry", "没有几何图形。请补上坐标",
+                        "there is no geometry. Add its coordinates")  # fmt: skip
+    solid = shapely.has_z(shapes)
+    wanted = layer.geometry.removesuffix("Z")
+    if layer.has_z:
+        verdicts.refuse_all(~solid & ~empty, "wrong_geometry_type", "缺少高程（Z）。请补上",
+                            "the height (Z) is missing. Add it")  # fmt: skip
+    elif solid.any():
+        shapes[solid] = shapely.force_2d(shapes[solid])
+    kinds = np.array([None if g is None else g.geom_type for g in shapes], dtype=object)
+    for single, multi in MULTI.items():
+        if wanted == multi:
+            for i in np.flatnonzero(kinds == single):
+                shapes[i] = MAKE_MULTI[multi]([shapes[i]])
+                kinds[i] = multi
+        elif wanted == single:
+            for i in np.flatnonzero(kinds == multi):
+                if len(shapes[i].geoms) == 1:
+                    shapes[i] = shapes[i].geoms[0]
+                    kinds[i] = single
+    for i in np.flatnonzero((kinds != wanted) & verdicts.good):
+        verdicts.refuse(
+            int(i),
+            "wrong_geometry_type",
+            f"图层要求 {layer.geometry}，这里是 {kinds[i]}",
+            f"the layer wants {layer.geometry}, this is a {kinds[i]}",
+        )
+    return shapes
+
+
+def _valid_geometry(
+    shapes: NDArray[np.object_], inside: shapely.Geometry | None, verdicts: Verdicts
+) -> None:
+    for i in np.flatnonzero(~shapely.is_valid(shapes) & verdicts.good).tolist():
+        reason = shapely.is_valid_reason(shapes[i])
+        verdicts.refuse(
+            i,
+            "invalid_geometry",
+            f"几何无效：{reason}。请在制图软件中修复",
+            f"the geometry is invalid: {reason}. Mend it in your editor",
+        )
+
+
+def _inside_city(
+    shapes: NDArray[np.object_], inside: shapely.Geometry | None, verdicts: Verdicts
+) -> None:
+    if inside is None:
+        return
+    shapely.prepare(inside)
+    away = ~shapely.covers(inside, shapes) & verdicts.good
+    for i in np.flatnonzero(away).tolist():
+        x, y = shapely.get_coordinates(shapes[i])[0].tolist()
+        swapped = shapely.transform(shapes[i], lambda xy: xy[:, ::-1])
+        if shapely.covers(inside, swapped):
+            verdicts.refuse(
+                i,
+                "swapped_axes",
+                f"经纬度颠倒：({x:.6f}, {y:.6f}) 对调后落在市内。请对调",
+                f"longitude and latitude are swapped: ({x:.6f}, {y:.6f}) lies in the city the "
+                f"other way round. Swap them",
+            )
+        else:
+            verdicts.refuse(
+                i,
+                "outside_city",
+                f"位置 ({x:.6f}, {y:.6f}) 不在市域内。请核对坐标",
+                f"({x:.6f}, {y:.6f}) lies outside the city. Check the coordinates",
+            )
+
+
+# --- attributes ------------------------------------------------------------------------
+
+
+def _refuse_undecodable(batch: Batch, verdicts: Verdicts) -> None:
+    for name, column in batch.columns.items():
+        for i, value in enumerate(column):
+            if isinstance(value, str) and not value.isascii() and not _whole(value):
+                verdicts.refuse(
+                    i,
+                    "not_decodable",
+                    f"{name} 含有不属于文件编码的字节：{value!a}。请重新录入",
+                    f"{name} holds bytes that are no characters of the file's encoding: "
+                    f"{value!a}. Type it in again",
+                    name,
+                )
+
+
+def _whole(text: str) -> bool:
+    return not any("\ud800" <= c <= "\udfff" or c == "\ufffd" for c in text)
+
+
+def _typed(
+    batch: Batch, field: Field, mapping: Mapping[str, str], registry: Registry, verdicts: Verdicts
+) -> NDArray[np.object_]:
+    """The field's column, typed; rows whose value is not the field's are refused."""
+    out: NDArray[np.object_] = np.full(len(batch), None, dtype=object)
+    codelist = registry.codelist(field)
+    needed = field.required
+    if field.name in mapping:
+        source = batch.columns[mapping[field.name]]
+        convert = converter(field, codelist)
+        for i, value in enumerate(source):
+            if value is None:
+                continue
+            try:
+                out[i] = convert(value)
+            except NotAValueError:
+                verdicts.refuse(i, *_not_a_value(field, value, registry))
+    if needed:
+        for i in np.flatnonzero([value is None for value in out]).tolist():
+            verdicts.refuse(
+                i,
+                "missing_value",
+                f"{field.title.zh} 不能为空。请补上",
+                f"{field.title.en} must not be empty. Fill it in",
+                field.name,
+            )
+    _limits(field, out, verdicts)
+    return out
+
+
+def _not_a_value(field: Field, value: object, registry: Registry) -> tuple[str, str, str, str]:
+    codelist = registry.codelist(field)
+    shown = ascii(value) if isinstance(value, str) and not _whole(value) else value
+    if codelist is None:
+        return (
+            "bad_value",
+            f"{field.title.zh} 的“{shown}”不是{_TYPES[field.type]}。请改正",
+            f'{field.title.en}: "{shown}" is not a {field.type}. Correct it',
+            field.name,
+        )
+    words = [w for c in codelist.codes.values() for w in (c.code, c.title.zh)]
+    near = difflib.get_close_matches(str(value), words, n=2, cutoff=0.5)
+    hint_zh = (
+        f"是否为：{'、'.join(near)}？" if near else f"见代码表 {codelist.id}（{codelist.source}）"
+    )
+    hint_en = f"did you mean {' or '.join(near)}?" if near else f"see code list {codelist.id}"
+    return (
+        "unknown_code",
+        f"{field.title.zh} 的“{shown}”不在代码表中。{hint_zh}",
+        f'{field.title.en}: "{shown}" is not in the code list; {hint_en}',
+        field.name,
+    )
+
+
+_TYPES = {"text": "文本", "integer": "整数", "number": "数", "boolean": "是/否", "date": "日期",
+          "datetime": "时间", "code": "代码"}  # fmt: skip
+
+
+def _limits(field: Field, column: NDArray[np.object_], verdicts: Verdicts) -> None:
+    low, high = field.min, field.max
+    if low is not None or high is not None:
+        for i, value in enumerate(column):
+            if isinstance(value, int | float) and (
+                (low is not None and value < low) or (high is not None and value > high)
+            ):
+                verdicts.refuse(
+                    i,
+                    "out_of_range",
+                    f"{field.title.zh} {value} 超出范围 {low}–{high} {field.unit or ''}。请核对",
+                    f"{field.title.en} {value} is out of range {low} to {high} "
+                    f"{field.unit or ''}. Check it",
+                    field.name,
+                )
+    if field.pattern:
+        fits = re.compile(field.pattern).search
+        for i, value in enumerate(column):
+            if isinstance(value, str) and not fits(value):
+                verdicts.refuse(
+                    i,
+                    "bad_pattern",
+                    f"{field.title.zh}“{value}”不合编码规则 {field.pattern}。请改正",
+                    f'{field.title.en} "{value}" does not follow {field.pattern}. Correct it',
+                    field.name,
+                )
+
+
+def _declared_area(
+    wanted: Check, shapes: NDArray[np.object_], columns: Columns, registry: Registry,
+    verdicts: Verdicts,
+) -> None:  # fmt: skip
+    field, unit = str(wanted.params["field"]), float(str(wanted.params["unit_m2"]))
+    tolerance = float(str(wanted.params["tolerance"]))
+    epsg = norm_frame(registry.city.metric_frame).epsg
+    assert epsg is not None  # a metric frame of the city has a code
+    declared = np.array([np.nan if v is None else v for v in columns[field]], dtype=float) * unit
+    rows = np.flatnonzero(verdicts.good & np.isfinite(declared) & (declared > 0))
+    flat = shapely.transform(shapes[rows], lambda xy: to_metric(xy, epsg))
+    measured = shapely.area(flat)
+    for i, area in zip(rows.tolist(), measured.tolist(), strict=True):
+        if abs(area - declared[i]) > tolerance * declared[i] + 1.0:
+            verdicts.refuse(
+                i,
+                "area_differs",
+                f"登记面积 {declared[i]:.1f} m²，图形面积 {area:.1f} m²。"
+                f"请核对带号、坐标顺序和单位",
+                f"the declared area is {declared[i]:.1f} m², that of the outline {area:.1f} m². "
+                f"Check zone, axis order and unit",
+                field,
+            )
+
+
+def _below_surface(
+    wanted: Check, shapes: NDArray[np.object_], columns: Columns, registry: Registry,
+    verdicts: Verdicts,
+) -> None:  # fmt: skip
+    deepest = float(str(wanted.params.get("max_depth_m", 30)))
+    for name in ("from_depth_m", "to_depth_m", "depth_m"):
+        for i, value in enumerate(columns.get(name, ())):
+            if isinstance(value, int | float) and not 0 <= value <= deepest:
+                verdicts.refuse(
+                    i,
+                    "below_surface",
+                    f"埋深 {value} m 不在 0–{deepest} m 之内。请核对",
+                    f"a depth of {value} m is not within 0 to {deepest} m. Check it",
+                    name,
+                )
+
+
+GEOMETRY_CHECKS: Mapping[
+    str, Callable[[NDArray[np.object_], shapely.Geometry | None, Verdicts], None]
+] = {"inside_city": _inside_city, "valid_geometry": _valid_geometry}
+ATTRIBUTE_CHECKS: Mapping[
+    str, Callable[[Check, NDArray[np.object_], Columns, Registry, Verdicts], None]
+] = {"declared_area": _declared_area, "below_surface": _below_surface}
+
+
+def _extra(
+    batch: Batch, mapping: Mapping[str, str], keep: NDArray[np.bool_]
+) -> NDArray[np.object_]:
+    """Per good row the columns no field has taken; None where there are none."""
+    rows = np.flatnonzero(keep)
+    out: NDArray[np.object_] = np.full(len(rows), None, dtype=object)
+    names = [n for n in unmapped(mapping, batch.columns) if n not in batch.placing]
+    if not names:
+        return out
+    for at, i in enumerate(rows.tolist()):
+        raw = batch.raw_row(i)
+        kept = {name: raw[name] for name in names if raw[name] is not None}
+        out[at] = kept or None
+    return out
