@@ -1,0 +1,363 @@
+"""Two dates made comparable: checks between the files, and the one grid all are read on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import rasterio
+import shapely
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+from rasterio.transform import Affine
+from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window as RasterWindow
+
+from gis.change.rasters import Raster, opened
+from gis.errors import ChangeError
+
+Floats = NDArray[np.float32]
+LEAST_PX = 32  # a smaller overlap can't tell change from noise
+MOST_RATIO = 2.0  # between the pixel sizes of two surface models
+EPOCH_DAYS = 31  # a photo and a surface model of one epoch may lie that far apart
+SAME = 1e-6
+ALIGNED_PX = 0.01
+# block cache of GDAL, MB: what keeps memory flat whatever the raster's size
+CACHE_MB = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Pixels of a grid: rows [top, bottom), columns [left, right)."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.bottom - self.top, self.right - self.left
+
+    @property
+    def empty(self) -> bool:
+        return self.bottom <= self.top or self.right <= self.left
+
+    def grown(self, px: int) -> Box:
+        return Box(self.top - px, self.left - px, self.bottom + px, self.right + px)
+
+    def within(self, other: Box) -> Box:
+        return Box(
+            max(self.top, other.top),
+            max(self.left, other.left),
+            min(self.bottom, other.bottom),
+            min(self.right, other.right),
+        )
+
+    def inner(self, part: Box) -> tuple[slice, slice]:
+        """Where `part` lies in an array read for this box."""
+        return (
+            slice(part.top - self.top, part.bottom - self.top),
+            slice(part.left - self.left, part.right - self.left),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """North up, square pixels. west, north: outer corner of pixel (0, 0), metres."""
+
+    west: float
+    north: float
+    gsd_m: float
+    height: int
+    width: int
+
+    @property
+    def box(self) -> Box:
+        return Box(0, 0, self.height, self.width)
+
+    @property
+    def transform(self) -> Affine:
+        """Pixel (column, row) -> metres (east, north)."""
+        return Affine(self.gsd_m, 0.0, self.west, 0.0, -self.gsd_m, self.north)
+
+    def box_of(self, bounds: tuple[float, float, float, float]) -> Box:
+        """The pixels that west, south, east, north (metres) touch, within the grid."""
+        west, south, east, north = bounds
+        px = self.gsd_m
+        return Box(
+            int(np.floor((self.north - north) / px)),
+            int(np.floor((west - self.west) / px)),
+            int(np.ceil((self.north - south) / px)),
+            int(np.ceil((east - self.west) / px)),
+        ).within(self.box)
+
+    def to_metres(self, geometry: NDArray[np.object_]) -> NDArray[np.object_]:
+        """Geometry in pixels (column, row) -> metres (east, north)."""
+
+        def move(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.column_stack(
+                (self.west + xy[:, 0] * self.gsd_m, self.north - xy[:, 1] * self.gsd_m)
+            )
+
+        moved: NDArray[np.object_] = shapely.transform(geometry, move)
+        return moved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Rasters of two dates that may be compared, and the grid on which they are.
+
+    before, after: photos; dsm_before, dsm_after: surface models; each None where not given.
+    notes: what was handled (zh, en), such as resampling.
+    """
+
+    before: Raster | None
+    after: Raster | None
+    dsm_before: Raster | None
+    dsm_after: Raster | None
+    grid: Grid
+    notes: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def given(self) -> tuple[Raster, ...]:
+        every = (self.before, self.after, self.dsm_before, self.dsm_after)
+        return tuple(r for r in every if r is not None)
+
+    @property
+    def measured_after(self) -> Raster:
+        """The file whose date the rules are judged by: the surface model, else the photo."""
+        found = self.dsm_after or self.after
+        assert found is not None  # checked by `pair_of`
+        return found
+
+    @property
+    def measured_before(self) -> Raster:
+        found = self.dsm_before or self.before
+        assert found is not None
+        return found
+
+
+def pair_of(
+    before: Raster | None, after: Raster | None, dsm_before: Raster | None, dsm_after: Raster | None
+) -> Pair:
+    """Check the files against one another and lay the grid.
+
+    Raises ChangeError whose `problem` says which: missing, frame, dates, epoch, height_datum,
+    pixel_size, overlap.
+    """
+    photos, models = (before, after), (dsm_before, dsm_after)
+    if not (all(photos) or all(models)):
+        raise ChangeError(
+            zh="需要两期影像（--before --after）或两期高程模型（--dsm-before --dsm-after）",
+            en="two dates are needed: --before and --after, or --dsm-before and --dsm-after",
+            problem="missing",
+        )
+    pair = Pair(
+        before=before,
+        after=after,
+        dsm_before=dsm_before,
+        dsm_after=dsm_after,
+        grid=Grid(west=0.0, north=0.0, gsd_m=1.0, height=0, width=0),
+    )
+    _check_frames(pair.given)
+    _check_dates(pair)
+    notes = [*_check_datum(dsm_before, dsm_after), *_check_pixels(models)]
+    grid = _grid(pair)
+    notes += [
+        (f"{r.name} 已重采样到 {grid.gsd_m:g} 米格网", f"{r.name} resampled to {grid.gsd_m:g} m")
+        for r in pair.given
+        if _offset(r, grid) is None
+    ]
+    return replace(pair, grid=grid, notes=tuple(notes))
+
+
+class Sheet:
+    """One open raster, read on the grid: NaN where it has no value."""
+
+    def __init__(self, data: Any, offset: tuple[int, int] | None, bands: tuple[int, ...]) -> None:
+        self._data, self._offset, self._bands = data, offset, bands
+
+    def read(self, box: Box) -> Floats:
+        """float32 (bands, rows, columns) of the grid's pixels in `box`, which may reach out."""
+        row, col = self._offset or (0, 0)
+        wanted = Box(box.top + row, box.left + col, box.bottom + row, box.right + col)
+        there = wanted.within(Box(0, 0, self._data.height, self._data.width))
+        values = np.full((len(self._bands), *box.shape), np.nan, dtype=np.float32)
+        if not there.empty:
+            rows, cols = there.shape
+            window = RasterWindow(there.left, there.top, cols, rows)
+            read = self._data.read(self._bands, window=window, masked=True)
+            inside = wanted.inner(there)
+            values[(slice(None), *inside)] = read.astype(np.float32).filled(np.nan)
+        return values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheets:
+    """A pair, open for reading. Photos are there only where they have colour."""
+
+    dsm_before: Sheet | None
+    dsm_after: Sheet | None
+    before: Sheet | None
+    after: Sheet | None
+
+
+@contextmanager
+def sheets(pair: Pair, *, grey: bool = False) -> Iterator[Sheets]:
+    """Open every raster of the pair on its grid. `grey` opens photos without colour as well
+    (one band)."""
+    with ExitStack() as stack:
+        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE_MB))
+
+        def sheet(raster: Raster | None) -> Sheet | None:
+            if raster is None or (raster.kind == "image" and not (raster.colour or grey)):
+                return None
+            data = stack.enter_context(opened(raster.path))
+            offset = _offset(raster, pair.grid)
+            if offset is None:
+                grid = pair.grid
+                data = stack.enter_context(
+                    WarpedVRT(
+                        data,
+                        crs=data.crs,
+                        transform=grid.transform,
+                        width=grid.width,
+                        height=grid.height,
+                        resampling=_resampling(raster, grid),
+                        add_alpha=False,
+                        nodata=_fill(data),
+                    )
+                )
+            return Sheet(data, offset, raster.colour or (1,))
+
+        yield Sheets(
+            dsm_before=sheet(pair.dsm_before),
+            dsm_after=sheet(pair.dsm_after),
+            before=sheet(pair.before),
+            after=sheet(pair.after),
+        )
+
+
+def _fill(data: Any) -> float | None:
+    """Where a resampled file ends there must be no value, so one without nodata is given one."""
+    if data.nodata is not None:
+        return float(data.nodata)
+    return -9999.0 if data.dtypes[0].startswith("float") else 0.0
+
+
+def _resampling(raster: Raster, grid: Grid) -> Resampling:
+    return Resampling.average if raster.gsd_m < grid.gsd_m * 0.75 else Resampling.bilinear
+
+
+def _offset(raster: Raster, grid: Grid) -> tuple[int, int] | None:
+    """Row and column of the grid's first pixel in the raster; None where it must be resampled."""
+    if abs(raster.gsd_m - grid.gsd_m) > SAME * grid.gsd_m:
+        return None
+    row = (raster.north - grid.north) / grid.gsd_m
+    col = (grid.west - raster.west) / grid.gsd_m
+    if abs(row - round(row)) > ALIGNED_PX or abs(col - round(col)) > ALIGNED_PX:
+        return None
+    return round(row), round(col)
+
+
+def _grid(pair: Pair) -> Grid:
+    """The coarser surface model's pixels (else the coarser photo's), where all files overlap."""
+    main = [r for r in (pair.dsm_after, pair.dsm_before) if r is not None]
+    main = main if len(main) == 2 else [r for r in (pair.after, pair.before) if r is not None]
+    leader = max(main, key=lambda r: r.gsd_m)
+    west, south, east, north = _overlap(pair.given)
+    px = leader.gsd_m
+    left = int(np.ceil((west - leader.west) / px - ALIGNED_PX))
+    top = int(np.ceil((leader.north - north) / px - ALIGNED_PX))
+    width = int(np.floor((east - leader.west) / px + ALIGNED_PX)) - left
+    height = int(np.floor((leader.north - south) / px + ALIGNED_PX)) - top
+    if min(width, height) < LEAST_PX:
+        names = "、".join(r.name for r in pair.given)
+        raise ChangeError(
+            zh=f"影像没有足够的重叠（{max(width, 0)}×{max(height, 0)} 像元，"
+            f"至少 {LEAST_PX}）：{names}",
+            en=f"the rasters hardly overlap ({max(width, 0)} by {max(height, 0)} pixels, at least "
+            f"{LEAST_PX} are needed): {names}",
+            problem="overlap",
+        )
+    return Grid(
+        west=leader.west + left * px, north=leader.north - top * px, gsd_m=px, height=height,
+        width=width,
+    )  # fmt: skip
+
+
+def _overlap(rasters: tuple[Raster, ...]) -> tuple[float, float, float, float]:
+    boxes = np.array([r.bounds for r in rasters])
+    low, high = boxes[:, :2].max(axis=0), boxes[:, 2:].min(axis=0)
+    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+
+def _check_frames(rasters: tuple[Raster, ...]) -> None:
+    names = {r.frame.name for r in rasters}
+    if len(names) > 1:
+        stated = "；".join(f"{r.name} {r.frame}" for r in rasters)
+        raise ChangeError(
+            zh=f"两期数据坐标系不同（{stated}）。请先 gdalwarp 到同一坐标系",
+            en=f"the rasters are in different frames ({stated}). gdalwarp them to one first",
+            problem="frame",
+        )
+
+
+def _check_dates(pair: Pair) -> None:
+    for photo, model in ((pair.before, pair.dsm_before), (pair.after, pair.dsm_after)):
+        if photo and model and abs((photo.taken_on - model.taken_on).days) > EPOCH_DAYS:
+            raise ChangeError(
+                zh=f"{photo.name}（{photo.taken_on}）与 {model.name}（{model.taken_on}）不是同一期",
+                en=f"{photo.name} ({photo.taken_on}) and {model.name} ({model.taken_on}) are not "
+                f"of one epoch (more than {EPOCH_DAYS} days apart)",
+                problem="epoch",
+            )
+    for early, late in ((pair.before, pair.after), (pair.dsm_before, pair.dsm_after)):
+        if early and late and early.taken_on >= late.taken_on:
+            raise ChangeError(
+                zh=f"前期 {early.name}（{early.taken_on}）不早于后期 {late.name}"
+                f"（{late.taken_on}）。请对调",
+                en=f"before {early.name} ({early.taken_on}) is not earlier than after {late.name} "
+                f"({late.taken_on}). Swap them",
+                problem="dates",
+            )
+
+
+def _check_pixels(models: tuple[Raster | None, Raster | None]) -> list[tuple[str, str]]:
+    first, second = models
+    if first is None or second is None:
+        return []
+    ratio = max(first.gsd_m, second.gsd_m) / min(first.gsd_m, second.gsd_m)
+    if ratio > MOST_RATIO:
+        raise ChangeError(
+            zh=f"两期高程模型的像元大小差 {ratio:.1f} 倍（{first.gsd_m:g} 与 {second.gsd_m:g} 米）",
+            en=f"the surface models' pixels differ {ratio:.1f} times ({first.gsd_m:g} and "
+            f"{second.gsd_m:g} m); at most {MOST_RATIO:g}",
+            problem="pixel_size",
+        )
+    return []
+
+
+def _check_datum(first: Raster | None, second: Raster | None) -> list[tuple[str, str]]:
+    """Refuse two datums; say it where one or both files state none."""
+    if first is None or second is None:
+        return []
+    spelled = {re.sub(r"\W", "", r.datum).lower() for r in (first, second) if r.datum}
+    if len(spelled) > 1:
+        raise ChangeError(
+            zh=f"高程基准不同：{first.name} {first.datum}，{second.name} {second.datum}。请先统一",
+            en=f"different height datums: {first.name} {first.datum}, {second.name} "
+            f"{second.datum}. Bring them to one first",
+            problem="height_datum",
+        )
+    silent = [r.name for r in (first, second) if not r.datum]
+    if silent:
+        return [
+            (f"{'、'.join(silent)} 未写明高程基准", f"{', '.join(silent)}: no height datum stated")
+        ]
+    return []
