@@ -195,23 +195,25 @@ def fit(
             en=f"{out} exists already. Replace it with --force, or take another name",
             file=str(out),
         )
-    rows, _ = read_table(points)
-    control = control_points(rows, to=target)
-    today = datetime.now(ZoneInfo(console.settings.timezone)).date().isoformat()
-    frame = fit_local(
-        control.points,
-        name,
-        target=control.target,
-        limit_m=limit,
-        unusual=unusual,
-        made=today,
-    )
-    frame = replace(frame, accuracy_m=frame.accuracy_m + control.accuracy_m)
+    frame = fit_points(points, name, target, limit, unusual, console.settings.timezone)
     write_frame(frame, out)
     for warning in frame.warnings:
         console.say(*warning.split(" / ", 1))
     console.say(f"已写入 {out}", f"use it as local:{name}")
     console.emit(_fit_result(frame, out), table=_fit_table(frame))
+
+
+def fit_points(
+    points: Path, name: str, target: str | None, limit: float, unusual: bool, timezone: str
+) -> LocalFrame:
+    """The frame `name` fitted to the control points in the file, dated today in `timezone`."""
+    rows, _ = read_table(points)
+    control = control_points(rows, to=target)
+    today = datetime.now(ZoneInfo(timezone)).date().isoformat()
+    frame = fit_local(
+        control.points, name, target=control.target, limit_m=limit, unusual=unusual, made=today
+    )
+    return replace(frame, accuracy_m=frame.accuracy_m + control.accuracy_m)
 
 
 def write_frame(frame: LocalFrame, path: Path) -> None:

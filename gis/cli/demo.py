@@ -83,10 +83,12 @@ def _main_job(console: Console, seed: int, size: str) -> tuple[dict[str, Any], T
 
 
 def _fit_frames(console: Console, manifest: Manifest) -> None:
-    from gis.cli.coords import fit_frame
+    from gis.cli.coords import fit_points, write_frame
 
-    for name, control_points in manifest.control_points.items():
-        fit_frame(console.settings.config, control_points, name)
+    settings = console.settings
+    for name, points in manifest.control_points.items():
+        frame = fit_points(points, name, None, 0.05, False, settings.timezone)
+        write_frame(frame, settings.config / "frames" / f"{name}.yml")
 
 
 def _ingest_all(
@@ -162,7 +164,9 @@ def _by_layer(reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
     sums: dict[str, dict[str, Any]] = {}
     counted = ("rows_in", "accepted", "new", "changed", "unchanged", "closed", "quarantined")
     for report in reports:
-        row = sums.setdefault(report["layer"], {"layer": report["layer"], **dict.fromkeys(counted, 0)})
+        row = sums.setdefault(
+            report["layer"], {"layer": report["layer"], **dict.fromkeys(counted, 0)}
+        )
         for name in counted:
             row[name] += report[name]
     return list(sums.values())
@@ -182,5 +186,3 @@ def _say_score(console: Console, summary: dict[str, Any]) -> None:
         f"{summary['alerts']} alerts; against the truth precision {precision:.2f}, recall {recall:.2f}; "
         f"{summary['seconds']} s, peak memory {summary['peak_mb']} MB",
     )
-
-

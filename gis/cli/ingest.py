@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 from rich.table import Table
@@ -11,7 +11,7 @@ from rich.table import Table
 from gis.cli.console import Console, command
 
 if TYPE_CHECKING:
-    from gis.ingest import LoadReport
+    from gis.ingest import LoadReport, Mode
 
 
 @command("ingest")
@@ -55,9 +55,9 @@ def ingest(
     settings = console.settings
     registry = load_registry(settings.config, settings.data)
     request = IngestRequest(
-        path=path, layer=layer, crs=crs, as_of=as_of, mode=mode, department=department,
+        path=path, layer=layer, crs=crs, as_of=as_of, mode=cast("Mode", mode), department=department,
         person=person, encoding=encoding, dry_run=dry_run,
-    )  # type: ignore[arg-type]  # click has checked the mode  # fmt: skip
+    )  # fmt: skip
     local = load_local_frames(settings.config / "frames")
     with open_store(settings) as store, console.progress("入库", "storing") as advance:
         report = ingest(store, registry, request, local, advance)

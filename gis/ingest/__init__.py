@@ -1,6 +1,6 @@
 """One delivery from file to store: the walk, and the report it ends in."""
 
-from gis.ingest.pipeline import IngestRequest, ingest
+from gis.ingest.pipeline import IngestRequest, Mode, ingest
 from gis.ingest.report import FrameReport, LoadReport
 
-__all__ = ["FrameReport", "IngestRequest", "LoadReport", "ingest"]
+__all__ = ["FrameReport", "IngestRequest", "LoadReport", "Mode", "ingest"]

@@ -105,10 +105,17 @@ class Checked:
 
 
 def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, str | int | bool):
+    if isinstance(value, str):
+        return value if value.isascii() else _storable(value)
+    if value is None or isinstance(value, int | bool):
         return value
     if isinstance(value, np.generic):
         return _plain(value.item())
     if isinstance(value, float):
         return value if np.isfinite(value) else str(value)
     return str(value)
+
+
+def _storable(text: str) -> str:
+    """Bytes that are no character (surrogates, PEP 383) as \\xff, so that they can be shown."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

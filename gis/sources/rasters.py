@@ -30,7 +30,7 @@ def is_raster(head: bytes) -> bool:
 
 def open_raster(path: Path) -> Delivery:
     """Raises SourceError for an image without georeference."""
-    with gdal_errors(path.name), rasterio.open(path) as image:
+    with gdal_errors(path.name), rasterio.open(path, driver="GTiff") as image:
         if image.crs is None or image.transform.is_identity:
             raise SourceError(
                 zh=f"{path.name} 没有地理参考，无法知道它在哪里。请补上坐标系和六参数",
