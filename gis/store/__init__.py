@@ -2,6 +2,7 @@
 
 from gis.store import deliveries as store_deliveries
 from gis.store.cluster import Cluster
+from gis.store.condition import status
 from gis.store.deliveries import Counts, DeliveryHead, Loading, begin
 from gis.store.ledger import (
     list_deliveries,
@@ -12,6 +13,7 @@ from gis.store.ledger import (
 )
 from gis.store.pool import Store, init_store, open_store, prepare
 from gis.store.query import FeatureRows, ItemsPage, LayerQuery, count, item, items, rows
+from gis.store.refused import export_refused
 from gis.store.times import Instant, Interval, When, parse_datetime
 from gis.store.vectortiles import tile, tile_bounds
 from gis.store.versions import history, instant_of, version_at
@@ -32,6 +34,7 @@ __all__ = [
     "undo",
     "quarantine_summary",
     "quarantine_rows",
+    "export_refused",
     "Instant",
     "Interval",
     "When",
@@ -48,4 +51,5 @@ __all__ = [
     "history",
     "version_at",
     "instant_of",
+    "status",
 ]

@@ -1,0 +1,2 @@
+-- every version of every feature
+SELECT count(*) FROM {table}
