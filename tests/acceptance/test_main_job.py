@@ -12,7 +12,6 @@ import httpx
 import mapbox_vector_tile
 import psycopg
 import pytest
-
 from served import Served
 
 pytestmark = pytest.mark.xdist_group("served")
@@ -120,8 +119,7 @@ def test_a_tile_has_the_ids_of_the_items(served_demo: Served) -> None:
 
 def test_datetime_of_the_first_delivery_gives_the_first_state(served_demo: Served) -> None:
     query = (
-        "SELECT count(*) FROM gis.buildings"
-        " WHERE valid @> '2023-06-01 00:00:00+08'::timestamptz"
+        "SELECT count(*) FROM gis.buildings WHERE valid @> '2023-06-01 00:00:00+08'::timestamptz"
     )
     [(then,)] = sql(served_demo, query)
     [(now,)] = sql(served_demo, "SELECT count(*) FROM gis.buildings WHERE upper_inf(valid)")
