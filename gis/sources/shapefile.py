@@ -40,7 +40,7 @@ def open_shapefile(path: Path, *, encoding: str = "auto") -> Delivery:
             )
     shp, shx, dbf = (part for s, part in parts.items() if part is not None and s != ".prj")
     count = _check_lengths(shp, shx, dbf)
-    found = find_encoding(_texts_of(dbf), path.name, encoding)
+    found = find_encoding(_texts_of(dbf), path.name, encoding, _stated(path))
     declared, evidence = _frame(parts[".prj"])
 
     def read(frame: Frame | None) -> Iterator[RawBatch]:
@@ -63,6 +63,12 @@ def _part(path: Path, suffix: str) -> Path | None:
         if name.exists():
             return name
     return None
+
+
+def _stated(path: Path) -> str | None:
+    """What the `.cpg` says, for what it is worth."""
+    cpg = _part(path, ".cpg")
+    return cpg.read_bytes()[:32].decode("ascii", "replace") if cpg else None
 
 
 def _check_lengths(shp: Path, shx: Path, dbf: Path) -> int:
@@ -147,7 +153,7 @@ def _batch(shp: Path, encoding: str, start: int) -> RawBatch:
     rows = np.arange(start, start + len(wkb), dtype=np.int64) if fids is None else fids
     return RawBatch(
         columns=columns,
-        geometry=objects(shapely.from_wkb(wkb, on_invalid="ignore")),
+        geometry=objects(shapely.from_wkb(wkb, on_invalid="fix")),
         rows=np.asarray(rows, dtype=np.int64) + 1,
     )
 

@@ -6,16 +6,22 @@ refused one by one while the rest of the file goes in.
 
 from __future__ import annotations
 
+import codecs
+import contextlib
+
 from gis.errors import SourceError
 
 # UTF-8 first: GBK text is practically never valid UTF-8, while UTF-8 often passes as GB 18030.
 CANDIDATES = ("utf-8", "gb18030")
 MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+# A statement that its bytes can refute; of one byte a character every text is valid.
+REFUTABLE = ("big5", "big5hkscs", "euc_kr", "cp949", "shift_jis", "cp932", "euc_jp")
 WORST = 0.02  # more of a text than this undecodable: not a text in that encoding
 
 
-def find_encoding(data: bytes, source: str, wanted: str = "auto") -> str:
-    """The encoding of `data`: `wanted` unless "auto"; a byte-order mark; UTF-8; GB 18030.
+def find_encoding(data: bytes, source: str, wanted: str = "auto", stated: str | None = None) -> str:
+    """The encoding of `data`: `wanted` unless "auto"; a byte-order mark; UTF-8; what a file beside
+    it has `stated`, where the bytes could have refuted it and do not; GB 18030.
 
     Raises SourceError where `wanted` is not an encoding or none fits.
     """
@@ -35,6 +41,9 @@ def find_encoding(data: bytes, source: str, wanted: str = "auto") -> str:
             return encoding
     lost = {name: _lost(data, name) for name in CANDIDATES}
     best = min(CANDIDATES, key=lambda name: lost[name])
+    codec = _codec(stated)
+    if lost["utf-8"] and codec in REFUTABLE and not _lost(data, codec):
+        return codec
     if lost[best] > WORST * max(len(data), 50):
         raise SourceError(
             zh=f"{source} 的编码既不是 UTF-8 也不是 GB18030。请用 --encoding 指定",
@@ -42,6 +51,14 @@ def find_encoding(data: bytes, source: str, wanted: str = "auto") -> str:
             source=source,
         )
     return best
+
+
+def _codec(name: str | None) -> str | None:
+    """Python's own name of an encoding, however it is spelt (Big-5); None where it has none."""
+    for spelt in (name.strip(), name.strip().replace("-", "")) if name else ():
+        with contextlib.suppress(LookupError):
+            return codecs.lookup(spelt).name.replace("-", "_")
+    return None
 
 
 def _lost(data: bytes, encoding: str) -> int:

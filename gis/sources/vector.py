@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,10 +104,17 @@ def _one(found: list[str], wanted: str | None, source: str) -> str:
         return found[0]
     if wanted is not None and wanted in found:
         return wanted
-    listed = "、".join(found) or "（无）"
+    if not found:
+        raise SourceError(
+            zh=f"{source} 里没有可读的图层，或其中没有要素",
+            en=f"{source} holds no layer that can be read, or no feature in it",
+            source=source,
+            layers="",
+        )
+    listed = "、".join(found)
     raise SourceError(
         zh=f"{source} 里有：{listed}。请写成 “{source}|名称” 指定一个",
-        en=f'{source} holds: {", ".join(found) or "nothing"}. Name one as "{source}|NAME"',
+        en=f'{source} holds: {", ".join(found)}. Name one as "{source}|NAME"',
         source=source,
         layers=", ".join(found),
     )
@@ -132,10 +140,13 @@ def _batch(source: str, layer: str, start: int, name: str) -> RawBatch:
     }
     return RawBatch(
         columns=columns,
-        geometry=objects(shapely.from_wkb(wkb, on_invalid="ignore")),
+        geometry=objects(shapely.from_wkb(wkb, on_invalid="fix")),
         rows=np.arange(start + 1, start + 1 + len(wkb), dtype=np.int64),
     )
 
 
 def _plain(value: object) -> object:
-    return None if value == "" else value
+    """Lists (GML and GeoJSON have them) as their JSON text; an empty text is None."""
+    if isinstance(value, np.ndarray):
+        return json.dumps(value.tolist(), ensure_ascii=False, default=str) if len(value) else None
+    return None if isinstance(value, str) and value == "" else value
