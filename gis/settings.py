@@ -39,9 +39,7 @@ class Settings:
     timezone: str = field(
         default="Asia/Shanghai", metadata={"help": "time zone of dates without one"}
     )
-    web: Path = field(
-        default=Path("web/dist"), metadata={"help": "folder of the built map page"}
-    )
+    web: Path = field(default=Path("web/dist"), metadata={"help": "folder of the built map page"})
 
     @classmethod
     def env_names(cls) -> set[str]:

@@ -30,6 +30,8 @@ from rich.table import Table
 from gis.errors import OneMapError
 from gis.settings import Settings
 
+JSON_HELP = "结果为一个 JSON 文档 / one JSON document"
+
 
 @dataclass(frozen=True, slots=True)
 class Console:
@@ -41,7 +43,8 @@ class Console:
     def emit(self, result: Any, *, text: str | None = None, table: Table | None = None) -> None:
         """Print the command's one result: JSON with --json, else `table` or `text`."""
         if self.json:
-            sys.stdout.write(json.dumps(result, ensure_ascii=False, indent=2, default=_plain) + "\n")
+            text = json.dumps(result, ensure_ascii=False, indent=2, default=_plain)
+            sys.stdout.write(text + "\n")
         elif table is not None:
             RichConsole(file=sys.stdout).print(table)
         else:
@@ -52,7 +55,9 @@ class Console:
         sys.stderr.write(f"{zh} / {en}\n")
 
     @contextmanager
-    def progress(self, zh: str, en: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    def progress(
+        self, zh: str, en: str, total: int | None = None
+    ) -> Iterator[Callable[[int], None]]:
         """A bar on stderr where it is a terminal; yields `advance(n)`."""
         shown = RichConsole(file=sys.stderr)
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
@@ -77,13 +82,14 @@ def command(name: str, **attrs: Any) -> Callable[[Callable[..., None]], click.Co
     """
 
     def wrap(function: Callable[..., None]) -> click.Command:
-        @click.option("--json", "as_json", is_flag=True, help="结果为一个 JSON 文档 / one JSON document")
+        @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
         @functools.wraps(function)
         def run(as_json: bool, **arguments: Any) -> None:
             with exit_codes(as_json):
                 function(Console(Settings.from_env(os.environ), as_json), **arguments)
 
-        return click.command(name, **attrs)(run)
+        made: click.Command = click.command(name, **attrs)(run)
+        return made
 
     return wrap
 

@@ -32,7 +32,8 @@ COLUMNS = ("图层 layer", "收到 rows in", "入库 accepted", "隔离 quaranti
     help="城市大小 / how large a city (small: for tests)",
 )
 def demo(console: Console, no_serve: bool, seed: int, size: str) -> None:
-    """用生成的城市走一遍全流程：生成、入库、切片、检测、发布 / the whole main job on a generated city.
+    """用生成的城市走一遍全流程 / the whole main job on a generated city: generate, normalise,
+    store, detect change, build tiles, serve.
 
     \b
     示例 / example:  gis demo --no-serve --json
@@ -183,6 +184,6 @@ def _say_score(console: Console, summary: dict[str, Any]) -> None:
     console.say(
         f"疑似线索 {summary['alerts']} 条，对照真值：准确率 {precision:.2f}，召回率 {recall:.2f}；"
         f"用时 {summary['seconds']} 秒，峰值内存 {summary['peak_mb']} MB",
-        f"{summary['alerts']} alerts; against the truth precision {precision:.2f}, recall {recall:.2f}; "
-        f"{summary['seconds']} s, peak memory {summary['peak_mb']} MB",
+        f"{summary['alerts']} alerts; against the truth precision {precision:.2f}, "
+        f"recall {recall:.2f}; {summary['seconds']} s, peak memory {summary['peak_mb']} MB",
     )

@@ -55,8 +55,8 @@ def ingest(
     settings = console.settings
     registry = load_registry(settings.config, settings.data)
     request = IngestRequest(
-        path=path, layer=layer, crs=crs, as_of=as_of, mode=cast("Mode", mode), department=department,
-        person=person, encoding=encoding, dry_run=dry_run,
+        path=path, layer=layer, crs=crs, as_of=as_of, mode=cast("Mode", mode),
+        department=department, person=person, encoding=encoding, dry_run=dry_run,
     )  # fmt: skip
     local = load_local_frames(settings.config / "frames")
     with open_store(settings) as store, console.progress("入库", "storing") as advance:

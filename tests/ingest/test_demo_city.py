@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from postgis import Server
 
-from conftest import Server
 from gis.cli.coords import fit_points, write_frame
 from gis.demo import Manifest, write_city
 from gis.ingest import IngestRequest, LoadReport, ingest

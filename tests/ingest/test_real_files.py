@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 import shapely
+from postgis import PROJECT
 
-from conftest import PROJECT
 from gis.coords import normalise
 from gis.errors import FrameMismatch, NoAccurateTransform, UnknownFrame
 from gis.ingest import IngestRequest, LoadReport, ingest
@@ -93,8 +93,8 @@ def test_a_shapefile_without_prj_is_refused(
     layered = _with_layer(registry, store)
     with pytest.raises(UnknownFrame):
         _ingest(store, layered, folder / f"{COUNTIES}_cm114_gbk_noprj.shp", "real_counties")
+    path = folder / f"{COUNTIES}_zone38_gbk_nocpg.shp"
     with pytest.raises(FrameMismatch):
-        path = folder / f"{COUNTIES}_zone38_gbk_nocpg.shp"
         _ingest(store, layered, path, "real_counties", crs="EPSG:4547")
 
 
