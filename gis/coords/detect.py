@@ -153,6 +153,7 @@ def _decided(
     places = best.reading.lonlat(sampled(columns, 3000))
     decoy_m = known.smallest_decoy_m(places)
     doubts = (*_doubts(best, candidates[1:], decoy_m), *_old_datum(best, declared))
+    doubts = doubts or _repeats(best, known.rival_m(places))
     if not doubts:
         same = declared is None or (best.reading.frame == declared and best.reading.plain)
         return Diagnosis(
@@ -208,6 +209,16 @@ def _doubts(best: Candidate, others: Sequence[Candidate], decoy_m: float) -> tup
             f"随意平移也能到 {decoy_m:.1f} m / moved at random the places reach {decoy_m:.1f} m"
         )
     return tuple(doubts)
+
+
+def _repeats(best: Candidate, rival_m: float) -> tuple[str, ...]:
+    assert best.match is not None  # ranked against a reference
+    if rival_m >= CLEARLY * max(best.match.median_m, 0.05):
+        return ()
+    return (
+        f"参考数据自身重复，平移一个街区也能到 {rival_m:.1f} m"
+        f" / the reference repeats itself: moved by a block the places reach {rival_m:.1f} m",
+    )
 
 
 def _old_datum(best: Candidate, declared: Frame | None) -> tuple[str, ...]:

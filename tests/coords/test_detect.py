@@ -110,6 +110,19 @@ class TestDecisions:
         assert answer.decision.reading.frame.name == "local:zmd"
 
 
+def test_a_lattice_of_streets_can_not_tell_a_block(reference):
+    """Moved by exactly one block everything fits again: no decision from such a reference."""
+    centre = to_metric(np.array([BENCH.CENTRE]), 4547)[0]
+    at = np.arange(-3000.0, 3001.0, 200.0)
+    lattice = [np.array([[x, -3000.0], [x, 3000.0]]) + centre for x in at]
+    lattice += [np.array([[-3000.0, y], [3000.0, y]]) + centre for y in at]
+    xy = BENCH.features(lattice, "points", 1000, 1)
+    inner = xy[np.abs(xy - centre).max(axis=1) < 2500.0]
+    answer = ask(inner + np.array([200.0, 0.0]), BENCH.as_reference(lattice))
+    assert answer.decision is None
+    assert any("repeats" in why for why in answer.candidates[0].why)
+
+
 class TestDeclared:
     def test_agreement(self, reference, places):
         answer = ask(BENCH.in_frame(places, "EPSG:4526"), reference, declared=norm_frame(4526))
