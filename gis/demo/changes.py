@@ -81,14 +81,15 @@ def _new(
     site: Site, intent: str, area: Shape, count: int, storeys: tuple[int, int],
     sides: tuple[float, float], taken: list[Any], rng: np.random.Generator,
 ) -> Features:  # fmt: skip
-    """`count` new buildings somewhere in `area`, clear of one another."""
-    tries = 6000
-    w, s, e, n = site.window.polygon.buffer(-22).intersection(area).bounds
+    """`count` new buildings somewhere in `area`, clear of one another; fewer where there is no
+    room."""
+    domain = area.intersection(site.window.polygon.buffer(-20))
+    tries = 0 if domain.is_empty else 6000
+    w, s, e, n = site.window.polygon.bounds if domain.is_empty else domain.bounds
     centre = np.column_stack([rng.uniform(w, e, tries), rng.uniform(s, n, tries)])
     width, depth = rng.uniform(*sides, tries), rng.uniform(sides[0] * 0.8, sides[0] * 1.3, tries)
     angle = rng.normal(0.0, 0.12, tries) - 0.17
     room = footprints(np.full(tries, RECT), centre, angle, width + 8, depth + 8)
-    domain = area.intersection(site.window.polygon.buffer(-20))
     shapely.prepare(domain)
     chosen: list[int] = []
     for i in np.flatnonzero(shapely.contains_properly(domain, room)):

@@ -71,7 +71,8 @@ def property_units(site: Site, buildings: Features) -> Features:
         (buildings["use"] == "residential") & (buildings["storeys"] >= 5)
         & (buildings["built_year"] >= 2005) & ~buildings["quarter"]
     )  # fmt: skip
-    chosen = rng.choice(housing, min(UNIT_BUILDINGS, len(housing)), replace=False)
+    wanted = UNIT_BUILDINGS if site.size == "full" else 9
+    chosen = rng.choice(housing, min(wanted, len(housing)), replace=False)
     points, codes, owners, floors, areas = [], [], [], [], []
     for n, i in enumerate(np.sort(chosen), start=1):
         a_floor = 4 if buildings["storeys"][i] > 12 else 6

@@ -70,6 +70,9 @@ def _assembled(
 ) -> Features:
     geometry, uses, names = [], [], []
     for polygons, use, name in parts:
+        # surveyed to the millimetre: slivers thinner than that would cross themselves as soon as
+        # a zone number takes the last digits away
+        polygons = shapely.set_precision(polygons, 0.001)
         single, which = shapely.get_parts(polygons, return_index=True)
         kept = (shapely.get_type_id(single) == 3) & (shapely.area(single) > 60.0)
         single, which = single[kept], which[kept]
@@ -163,6 +166,8 @@ def red_lines(site: Site, country: Country, land: Corridors, roads: Features) ->
     return lines.take(shapely.intersects(geometry, site.extent.polygon))
 
 
+# places in the raster window whose fields are not permanent farmland
+GENERAL_FARMLAND = [(3345.0, -1990.0), (3340.0, -1560.0), (3620.0, -2010.0)]
 COUNT = {"farmland": "NT", "ecological": "ST", "town_boundary": "CZ"}
 
 
@@ -170,7 +175,8 @@ def _farmland(country: Country, rng: np.random.Generator) -> Geometries:
     """Most ploughed fields outside the boundary, grown together where only a balk parts them."""
     crops = np.isin(country.fields["land_use"], ["0103", "0101"])
     outside = ~shapely.intersects(country.fields.geometry, town_boundary().buffer(10.0))
-    chosen = crops & outside & (rng.random(len(crops)) < 0.9)
+    general = shapely.intersects(country.fields.geometry, shapely.MultiPoint(GENERAL_FARMLAND))
+    chosen = crops & outside & ~general & (rng.random(len(crops)) < 0.9)
     grown = shapely.union_all(
         shapely.buffer(country.fields.geometry[chosen], 1.8, join_style="mitre")
     )

@@ -40,22 +40,35 @@ def ring() -> shapely.Polygon:
     angle = np.linspace(0, 2 * np.pi, 240, endpoint=False)
     cos, sin = np.cos(angle), np.sin(angle)
     radius = (np.abs(cos / 3420.0) ** 3.4 + np.abs(sin / 2960.0) ** 3.4) ** (-1 / 3.4)
-    radius *= 1 + 0.022 * np.sin(3 * angle + 1.0) + 0.012 * np.sin(5 * angle)
+    radius *= 1 + 0.030 * np.sin(3 * angle + 1.0) + 0.014 * np.sin(5 * angle)
+    radius *= 1 + 0.018 * np.sin(2 * angle + 2.4)
     return shapely.Polygon(np.column_stack([radius * cos, radius * sin - 30.0]))
+
+
+def _rounded(corners: list[tuple[float, float]]) -> Shape:
+    return shapely.Polygon(corners).buffer(-60).buffer(60, quad_segs=4)
 
 
 def industrial_park() -> Shape:
     """The industrial district outside the ring in the east."""
-    return (
-        shapely.Polygon([(3000, 1890), (4060, 1760), (4170, 900), (4090, -60), (3000, -160)])
-        .buffer(-60)
-        .buffer(60, quad_segs=4)
-    )
+    return _rounded([(3000, 1890), (4060, 1760), (4170, 900), (4090, -60), (3000, -160)])
+
+
+def suburbs() -> dict[str, Shape]:
+    """Districts that grew beyond the ring road, by the name of the road along their edge."""
+    return {
+        "工业大道": industrial_park(),
+        "学府大道": _rounded([(-820, 2700), (-860, 3480), (40, 3640), (820, 3330), (800, 2700)]),
+        "西平南路": _rounded(
+            [(-2200, -2300), (-2120, -3330), (-2780, -3480), (-3240, -2860), (-2900, -2000)]
+        ),
+        "确山东路": _rounded([(1200, -2500), (1180, -3260), (1750, -3420), (2080, -2400)]),
+    }
 
 
 def town() -> Shape:
-    """Everything inside the ring road and the industrial district."""
-    return ring().union(industrial_park())
+    """Everything inside the ring road and in the districts beyond it."""
+    return shapely.union_all([ring(), *suburbs().values()])
 
 
 def _north_south(x0: float, bend: float, phase: float) -> shapely.LineString:
@@ -113,17 +126,30 @@ def main_streets() -> Features:
     special = _named(
         [
             ("驿城大道", "arterial", smooth.intersection(ring())),
-            ("环城路", "expressway", shapely.LineString(ring().exterior.coords)),
-            ("工业大道", "secondary", _park_edge()),
+            *((name, "expressway", part) for name, part in _ring_parts()),
+            *((name, "secondary", _edge(district)) for name, district in suburbs().items()),
         ]
     )
     return _exploded(concat([everywhere.take(arterial), inside, special]))
 
 
-def _park_edge() -> Shape:
-    """The industrial district's outer road: its edge outside the ring."""
-    edge = industrial_park().boundary
-    return shapely.line_merge(edge.difference(ring()))
+def _ring_parts() -> list[tuple[str, Shape]]:
+    """The ring road in four parts, each with its name."""
+    xy = shapely.get_coordinates(ring())
+    quarter = len(xy) // 8  # the parts meet in the corners
+    xy = np.roll(xy[:-1], quarter, axis=0)
+    step = len(xy) // 4
+    closed = np.concatenate([xy, xy[:1]])
+    names = ("东环路", "北环路", "西环路", "南环路")
+    return [
+        (name, shapely.LineString(closed[i * step : (i + 1) * step + 1]))
+        for i, name in enumerate(names)
+    ]
+
+
+def _edge(district: Shape) -> Shape:
+    """A district's outer road: its edge outside the ring."""
+    return shapely.line_merge(district.boundary.difference(ring()))
 
 
 def _chaikin(xy: Floats, rounds: int = 3) -> Floats:

@@ -11,7 +11,7 @@ from gis.demo.site import CENTRE, Geometries, Site
 
 FRAME = "zmd"
 ROTATION_DEG = 1.2  # local axes against the plane of EPSG:4547, clockwise
-LOCAL_CENTRE = (30_000.0, 50_000.0)  # local east and north of the site's centre
+LOCAL_CENTRE = (52_056.0, 150_530.0)  # local east and north of the site's centre
 NOISE_M = 0.013
 GROSS_M = 0.6
 GROSS_AT = 7  # the point that was written down wrong
