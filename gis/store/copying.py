@@ -6,6 +6,7 @@ A driver call a value would cost more than the whole of the database's own work.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import Any
@@ -21,6 +22,7 @@ from gis.layers.batch import GoodRows, Reject
 
 SRID = 4490
 NULL = "\\N"
+_JSON = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -56,7 +58,7 @@ def rejected_rows(delivery: int, rejects: Sequence[Reject]) -> bytes:
 def content_hash(row: Mapping[str, Any]) -> bytes:
     """SHA-256 of a row's attributes that have a value: a field added later changes nothing."""
     present = {name: value for name, value in row.items() if value is not None}
-    return hashlib.sha256(orjson.dumps(present, option=orjson.OPT_SORT_KEYS)).digest()
+    return hashlib.sha256(_dump(present)).digest()
 
 
 def _encode(lines: Iterable[tuple[str, ...]]) -> bytes:
@@ -122,8 +124,16 @@ def _text(value: str | None) -> str:
 
 
 def _json(value: Any) -> str:
-    text = orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
-    return text.replace("\\u0000", "\ufffd")
+    """JSON text that PostgreSQL takes, whatever a department's file held."""
+    return _dump(value).decode().replace("\\u0000", "\ufffd")
+
+
+def _dump(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value, default=str, option=_JSON)
+    except TypeError:  # numbers over 64 bits, halves of characters
+        text = json.dumps(value, default=str, ensure_ascii=False, sort_keys=True)
+        return text.encode("utf-8", "replace")
 
 
 def _json_column(values: NDArray[np.object_]) -> list[str]:

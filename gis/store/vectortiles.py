@@ -18,7 +18,7 @@ BUFFER = 64 / 4096  # of a tile's side, as in tile.sql
 # style kind -> (zoom from which everything is shown, cell in pixels below it). What is smaller
 # than a cell is shown once a cell. Kinds that are not here are few and weighty: always shown.
 THINNING: dict[str, tuple[int, float]] = {
-    "building": (15, 2),
+    "building": (15, 3),
     "line": (15, 2),
     "point": (16, 6),
     "label": (16, 32),
@@ -88,9 +88,9 @@ def _chosen(
 
 
 def _drawn(layer: Layer) -> tuple[str, ...]:
-    """What drawing a small-scale map needs: the style's fields and the key."""
+    """What drawing a small-scale map needs: the style's fields. The rest is an item away."""
     named = {str(layer.style.get(word)) for word in ("color_by", "label")}
-    return tuple(name for name in layer.field_names if name in named or name in layer.key)
+    return tuple(name for name in layer.field_names if name in named)
 
 
 def _columns(layer: Layer, names: tuple[str, ...]) -> Composable:
@@ -101,4 +101,4 @@ def _columns(layer: Layer, names: tuple[str, ...]) -> Composable:
         parts.append(SQL("{} AS {}").format(column.format(Identifier("t", name)), Identifier(name)))
     if layer.latest_of is not None:
         parts.append(SQL("o.value AS latest_value, o.time::text AS latest_time"))
-    return SQL(", ").join(parts)
+    return SQL(", ").join(parts) if parts else SQL("NULL::text AS nothing")

@@ -278,7 +278,7 @@ def test_an_undone_delivery_no_longer_blocks_earlier_dates(store: Store, deliver
 def test_rejects_are_on_record(store: Store, trees: Layer) -> None:
     rejects = [
         Reject(row=2, code="bad_type", zh="高度不是数", en="not a number", field="height_m",
-               raw={"高度": "十\x00二", "n": 1}, wkt="POINT (1 2)"),
+               raw={"高度": "十\x00二", "n": 2**70, "坏": "\udcd6"}, wkt="POINT (1 2)"),
         Reject(row=7, code="null_geometry", zh="没有\t几何\\", en="no geometry"),
     ]  # fmt: skip
     with begin(store, make_head(trees, as_of=day(1))) as loading:
@@ -291,7 +291,7 @@ def test_rejects_are_on_record(store: Store, trees: Layer) -> None:
         (2, "bad_type", "height_m", "POINT (1 2)"),
         (7, "null_geometry", None, None),
     ]
-    assert found[0]["raw"] == {"高度": "十\ufffd二", "n": 1}
+    assert found[0]["raw"] == {"高度": "十\ufffd二", "n": 2**70, "坏": "?"}
     assert found[1]["zh"] == "没有\t几何\\"
     assert found[0]["frame"] == "EPSG:4490"
     assert {line["code"]: line["rows"] for line in quarantine_summary(store)} == {
