@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 from rich.console import Console as RichConsole
@@ -88,8 +88,8 @@ def command(name: str, **attrs: Any) -> Callable[[Callable[..., None]], click.Co
             with exit_codes(as_json):
                 function(Console(Settings.from_env(os.environ), as_json), **arguments)
 
-        made: click.Command = click.command(name, **attrs)(run)
-        return made
+        made = cast("Callable[[Callable[..., None]], click.Command]", click.command(name, **attrs))
+        return made(run)
 
     return wrap
 

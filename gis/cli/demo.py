@@ -13,6 +13,7 @@ from gis.cli.console import Console, command
 
 if TYPE_CHECKING:
     from gis.demo import Manifest
+    from gis.demo.site import Size
     from gis.ingest import LoadReport
     from gis.layers import Registry
     from gis.store import Store
@@ -31,7 +32,7 @@ COLUMNS = ("图层 layer", "收到 rows in", "入库 accepted", "隔离 quaranti
     show_default=True,
     help="城市大小 / how large a city (small: for tests)",
 )
-def demo(console: Console, no_serve: bool, seed: int, size: str) -> None:
+def demo(console: Console, no_serve: bool, seed: int, size: Size) -> None:
     """用生成的城市走一遍全流程 / the whole main job on a generated city: generate, normalise,
     store, detect change, build tiles, serve.
 
@@ -53,7 +54,7 @@ def demo(console: Console, no_serve: bool, seed: int, size: str) -> None:
         run_server(console)
 
 
-def _main_job(console: Console, seed: int, size: str) -> tuple[dict[str, Any], Table]:
+def _main_job(console: Console, seed: int, size: Size) -> tuple[dict[str, Any], Table]:
     from gis.demo import write_city
     from gis.layers import load_registry
     from gis.store import init_store

@@ -11,6 +11,7 @@ from gis.store.ledger import (
     show_delivery,
     undo,
 )
+from gis.store.observations import readings
 from gis.store.pool import Store, init_store, open_store, prepare
 from gis.store.query import FeatureRows, ItemsPage, LayerQuery, count, item, items, rows
 from gis.store.refused import export_refused
@@ -48,6 +49,7 @@ __all__ = [
     "rows",
     "tile",
     "tile_bounds",
+    "readings",
     "history",
     "version_at",
     "instant_of",
