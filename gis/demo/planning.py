@@ -42,14 +42,15 @@ def land_use_plan(
     lanes = shapely.buffer(country.lanes.geometry, country.lanes["width_m"] / 2, quad_segs=2)
     groves = shapely.difference(
         shapely.buffer(houses, 12.0, quad_segs=3),
-        shapely.union_all([*houses, *lanes, paved, land.corridor]),
+        shapely.union_all([*houses, *lanes, paved, land.corridor, belt]),
     )
-    own_banks = land.banks.difference(paved)
+    own_banks = land.banks.difference(paved).difference(land.railway)
+    bed = land.river.difference(paved).difference(land.railway)
     parts: list[tuple[Geometries, NDArray[np.object_] | str, NDArray[np.object_] | str]] = [
         (shapely.difference(blocks.geometry, land.lake), blocks["land_use"], blocks["name"]),
-        (country.fields.geometry, country.fields["land_use"], ""),
+        (shapely.difference(country.fields.geometry, paved), country.fields["land_use"], ""),
         (houses, "0703", country.villages["name"]),
-        (as_objects([land.river.difference(paved)]), "1701", RIVER),
+        (as_objects([bed]), "1701", RIVER),
         (as_objects([land.lake.difference(paved)]), "1704", "置地湖"),
         (as_objects([own_banks.intersection(town().buffer(45))]), "1401", "练江河滨河绿带"),
         (as_objects([own_banks.difference(town().buffer(45))]), "1402", "练江河防护绿地"),
@@ -57,7 +58,11 @@ def land_use_plan(
         (as_objects([belt]), "1402", "环城防护绿地"),
         (groves, "0301", "村旁林地"),
         (_disjoint(surface, roads), "1206", roads["name"]),
-        (_disjoint(lanes, country.lanes), "1206", country.lanes["name"]),
+        (
+            shapely.difference(_disjoint(lanes, country.lanes), paved),
+            "1206",
+            country.lanes["name"],
+        ),
     ]
     plan = _assembled(parts)
     plan = plan.take(shapely.intersects(plan.geometry, site.extent.polygon))
