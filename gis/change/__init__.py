@@ -1,0 +1,16 @@
+"""Two dates of imagery → changes → suspected violations, judged as of the image's date."""
+
+from gis.change.pipeline import DetectReport, DetectRequest, detect
+from gis.change.rules import RuleSet, load_rules
+from gis.change.score import Score, score_alerts, score_candidates
+
+__all__ = [
+    "DetectRequest",
+    "DetectReport",
+    "detect",
+    "RuleSet",
+    "load_rules",
+    "Score",
+    "score_alerts",
+    "score_candidates",
+]

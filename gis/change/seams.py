@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rasterio.transform import Affine
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+from shapely.geometry.base import BaseGeometry
 
 from gis.change.pair import Box
 
@@ -39,7 +40,7 @@ def outlines(mask: NDArray[np.bool_], box: Box) -> list[shapely.Polygon]:
     return [shapely.Polygon(g["coordinates"][0], g["coordinates"][1:]) for g, _ in shapes]
 
 
-def filled(outline: shapely.Geometry, box: Box) -> NDArray[np.bool_]:
+def filled(outline: BaseGeometry, box: Box) -> NDArray[np.bool_]:
     """The outline's pixels within `box`: the inverse of `outlines`."""
     drawn: NDArray[np.uint8] = rasterio.features.rasterize(
         [(outline, 1)],
@@ -50,7 +51,7 @@ def filled(outline: shapely.Geometry, box: Box) -> NDArray[np.bool_]:
     return drawn.astype(bool)
 
 
-def box_of(outline: shapely.Geometry) -> Box:
+def box_of(outline: BaseGeometry) -> Box:
     """The pixels an outline covers."""
     west, north, east, south = outline.bounds  # y grows downwards
     return Box(round(north), round(west), round(south), round(east))

@@ -70,7 +70,7 @@ def _main_job(console: Console, seed: int, size: Size) -> tuple[dict[str, Any], 
         reports = _ingest_all(console, store, registry, manifest)
         readings = _replay_all(store, manifest)
         console.say("4/6 变化检测", "detecting change")
-        alerts = _detect(store, registry, manifest)
+        alerts = _detect(console, store, registry, manifest)
         console.say("5/6 三维瓦片", "building 3D Tiles")
         tiles = _build_tiles(console, store, registry)
         console.say("6/6 服务配置", "writing the service's configuration")
@@ -127,11 +127,15 @@ def _replay_all(store: Store, manifest: Manifest) -> dict[str, int]:
     return totals
 
 
-def _detect(store: Store, registry: Registry, manifest: Manifest) -> dict[str, Any]:
-    from gis.change import DetectRequest, detect, score_alerts
+def _detect(
+    console: Console, store: Store, registry: Registry, manifest: Manifest
+) -> dict[str, Any]:
+    from gis.change import DetectRequest, detect, load_rules, score_alerts
 
     images = manifest.images
+    reasons = list(registry.codelists["alert_reason"].codes)
     request = DetectRequest(
+        rules=load_rules(console.settings.config / "rules.yml", reasons=reasons),
         before=images["ortho_before"],
         after=images["ortho_after"],
         dsm_before=images["dsm_before"],

@@ -1,6 +1,8 @@
 """Everything that touches PostGIS: the cluster, the schema, deliveries, versions, the one query."""
 
 from gis.store import deliveries as store_deliveries
+from gis.store.alert_runs import Finding, RunHead, StoredAlert, StoredRun, store_run
+from gis.store.alerts import alert_shapes, chip, list_alerts, show_alert, update_alert
 from gis.store.cluster import Cluster
 from gis.store.condition import status
 from gis.store.deliveries import Counts, DeliveryHead, Loading, begin
@@ -54,4 +56,14 @@ __all__ = [
     "version_at",
     "instant_of",
     "status",
+    "Finding",
+    "RunHead",
+    "StoredAlert",
+    "StoredRun",
+    "store_run",
+    "list_alerts",
+    "show_alert",
+    "update_alert",
+    "chip",
+    "alert_shapes",
 ]

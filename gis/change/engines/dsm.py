@@ -38,8 +38,9 @@ class DsmLimits:
 
     rise_m: least height of a construction or demolition; storey_m: of an added storey.
     mark_m: a pixel belongs to a place from that difference on, but not below `sigmas` times the
-    noise. min_width_m: narrower things are cranes, cables, lorries, walls. position_error_m:
-    of an outline, None = one pixel.
+    noise. min_width_m: narrower things are cables, lorries, walls. max_slender: what rises more
+    times its width is a crane or a mast, not a building. position_error_m: of an outline, None =
+    one pixel.
     """
 
     rise_m: float = 2.0
@@ -48,6 +49,7 @@ class DsmLimits:
     sigmas: float = 4.0
     min_area_m2: float = 30.0
     min_width_m: float = 3.0
+    max_slender: float = 6.0
     min_solidity: float = 0.45
     max_missing: float = 0.3
     position_error_m: float | None = None
@@ -195,6 +197,7 @@ class _Search:
             # earth dug out or heaped on all around: nothing stands above its surroundings
             "ground": stood is not None and stood < limits.rise_m / 2,
             "narrow": m.width_m < limits.min_width_m,
+            "slender": abs(m.delta_m) > limits.max_slender * m.width_m,
             "ragged": m.solidity < limits.min_solidity,
             "vegetation": (
                 m.green_share >= LEAFY and (abs(m.delta_m) < TALL_M or m.rough_m > leafy)

@@ -25,6 +25,10 @@ ROUGH_PX = 7
 RAISED_M = 2.0  # a surface that far above ground is something that stands
 # Larger places are read in steps of several pixels: their figures need no finer ones.
 MOST_PX = 2048
+# Stair heads and machine rooms on up to a quarter of a roof are no part of a building's height
+# (GB 50352-2019, 4.5.2), so it is read where three quarters of the roof lie below.
+ROOF_SHARE = 0.75
+ROOF_BIAS = 0.674  # sigmas of the noise that this quantile of an even roof lies too high
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +79,8 @@ def measure(
         before_m=None if above_before is None else float(np.median(above_before)),
         after_m=None
         if ground_after is None
-        else float(np.quantile(after[core] - ground_after, 0.9)),
+        else float(np.quantile(after[core] - ground_after, ROOF_SHARE))
+        - ROOF_BIAS * noise.filtered_m,
         raised_share=0.0 if above_before is None else float((above_before > RAISED_M).mean()),
         green_share=_green_share(sheets, box, core, rise),
         rough_m=float(np.median(roughness(base, ROUGH_PX)[core])),

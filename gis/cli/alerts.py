@@ -1,0 +1,139 @@
+"""`gis alerts`: the work list, one alert's case file, and the next step of it."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gis.cli.console import Console, command, rows_table
+from gis.errors import ChangeError
+
+COLUMNS = (
+    "alert_id", "state", "kind", "reasons", "score", "area_m2", "delta_h_m", "image_date",
+    "county_code", "parcel_code",
+)  # fmt: skip
+
+
+@click.group("alerts")
+def alerts() -> None:
+    """疑似违建线索 / suspected illegal construction: clues, to be checked in the field."""
+
+
+@command("list")
+@click.option("--state", "states", multiple=True, help="状态，可重复 / state, may be repeated")
+@click.option("--reason", help="理由代码，如 no_permit / code of a reason")
+@click.option("--county", help="区划代码，如 411702 / division code of the county")
+@click.option("--limit", type=click.IntRange(min=1), help="最多几条 / at most so many")
+def list_(
+    console: Console,
+    states: tuple[str, ...],
+    reason: str | None,
+    county: str | None,
+    limit: int | None,
+) -> None:
+    """列出线索，最可信在前 / list alerts, most certain first.
+
+    \b
+    示例 / example:  gis alerts list --state suspected --reason farmland
+    """
+    from gis.layers import load_registry
+    from gis.store import list_alerts, open_store
+
+    settings = console.settings
+    codelists = load_registry(settings.config, settings.data).codelists
+    for given, name in ((states, "alert_state"), ((reason,) if reason else (), "alert_reason")):
+        _check_codes(given, list(codelists[name].codes), name)
+    with open_store(settings) as store:
+        found = list_alerts(store, states=states, reason=reason, county=county, limit=limit)
+    shown = [row | {"reasons": " ".join(row["reasons"])} for row in found]
+    console.emit(found, table=rows_table(shown, COLUMNS))
+
+
+@command("show")
+@click.argument("alert")
+@click.option(
+    "--chips", type=click.Path(path_type=Path, file_okay=False),
+    help="把截图写到该目录 / write its pictures into this folder",
+)  # fmt: skip
+def show(console: Console, alert: str, chips: Path | None) -> None:
+    """一条线索的全部证据与经过 / all evidence of an alert, and what has been done about it.
+
+    ALERT 是编号或要素号 / is its number (ZMD-2024-000001) or its feature id.
+
+    \b
+    示例 / example:  gis alerts show ZMD-2024-000001 --chips pictures
+    """
+    from gis.store import chip, open_store, show_alert
+
+    with open_store(console.settings) as store:
+        found = show_alert(store, alert)
+        written = []
+        if chips is not None:
+            chips.mkdir(parents=True, exist_ok=True)
+            for name in found["chips"]:
+                path = chips / f"{found['alert_id']}_{name}.png"
+                path.write_bytes(chip(store, found["key"], name) or b"")
+                written.append(str(path))
+    if chips is not None:
+        found["chip_files"] = written
+    console.emit(found, text=_case(found))
+
+
+@command("update")
+@click.argument("alert")
+@click.option("--state", required=True, help="新状态 / the new state")
+@click.option("--note", required=True, help="核查说明 / what was found or ordered")
+@click.option("--by", help="经办人，默认当前用户 / who did it, default: this user")
+def update(console: Console, alert: str, state: str, note: str, by: str | None) -> None:
+    """把线索推进一步，留下说明和经办人 / take an alert one step on, with a note.
+
+    \b
+    示例 / example:  gis alerts update ZMD-2024-000001 --state to_check --note 派单至东风街道
+    """
+    from gis.store import open_store, update_alert
+
+    with open_store(console.settings) as store:
+        found = update_alert(store, alert, state, note, by or getpass.getuser())
+    console.emit(found, text=_case(found))
+
+
+def _check_codes(given: tuple[str, ...], known: list[str], name: str) -> None:
+    if unknown := [code for code in given if code not in known]:
+        raise ChangeError(
+            zh=f"没有代码 {'、'.join(unknown)}（{name}）；可用：{'、'.join(known)}",
+            en=f"there is no code {', '.join(unknown)} ({name}); there are: {', '.join(known)}",
+            codes=unknown,
+        )
+
+
+def _case(found: dict[str, Any]) -> str:
+    """The case file as text: fields, reasons with figures, steps."""
+    lines = [f"{found['alert_id']}  ({found['key']})"]
+    lines += [f"  {name}: {value}" for name, value in found["properties"].items() if value]
+    lines.append("理由 reasons")
+    for reason in found["reasons"]:
+        figures = ", ".join(f"{name} {value:g}" for name, value in reason["figures"].items())
+        lines.append(f"  {reason['title']['zh']} {reason['title']['en']}: {figures}")
+    lines.append("依据 consulted")
+    lines += [
+        f"  {row['layer']} {row['key']} v{row['version_id']} (#{row['delivery']})"
+        for row in found["consulted"]
+    ]
+    lines.append("经过 trail")
+    for step in found["trail"]:
+        change = f"{step['from_state'] or ''} → {step['to_state']}"
+        undone = " (已撤销 undone)" if step["undone_at"] else ""
+        lines.append(
+            f"  {step['at']:%Y-%m-%d %H:%M} {step['event']} {change} {step['who']}"
+            f" {step['note'] or ''}{undone}".rstrip()
+        )
+    lines.append(f"下一步 next: {', '.join(found['next_states']) or '-'}")
+    lines += [f"截图 picture: {path}" for path in found.get("chip_files", [])]
+    return "\n".join(lines)
+
+
+for each in (list_, show, update):
+    alerts.add_command(each)

@@ -1,0 +1,101 @@
+"""`gis detect`: two dates of imagery → suspected illegal construction."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gis.cli.console import Console, command
+from gis.errors import ConfigError
+
+if TYPE_CHECKING:
+    from gis.change import DetectReport
+
+FILE = click.Path(path_type=Path)
+DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@command("detect")
+@click.option("--before", type=FILE, help="前期正射影像 / earlier photo (GeoTIFF)")
+@click.option("--after", type=FILE, help="后期正射影像 / later photo")
+@click.option("--dsm-before", type=FILE, help="前期高程模型 / earlier surface model (GeoTIFF)")
+@click.option("--dsm-after", type=FILE, help="后期高程模型 / later surface model")
+@click.option("--before-date", type=DAY, help="文件未写明时的前期日期 / date of the earlier files")
+@click.option("--after-date", type=DAY, help="文件未写明时的后期日期 / date of the later files")
+@click.option("--area", help="图层、西,南,东,北（度）或文件 / a layer, a box in degrees, or a file")
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "dsm", "net", "screen"]),
+    default="auto",
+    show_default=True,
+    help="检测引擎 / which engine",
+)
+@click.option("--out", type=FILE, help="全部候选写成 GeoJSON / write every candidate as GeoJSON")
+def detect(
+    console: Console, out: Path | None, before_date: datetime | None, after_date: datetime | None,
+    **files: Any,
+) -> None:  # fmt: skip
+    """比对两期影像，按影像日期有效的许可与红线判定，登记疑似线索 / compare two dates, judge by the
+    permits and red lines of the later date, store the suspicions.
+
+    \b
+    示例 / example:  gis detect --before ortho_2023.tif --after ortho_2024.tif \\
+                         --dsm-before dsm_2023.tif --dsm-after dsm_2024.tif --out changes.geojson
+    """
+    from gis.change import DetectRequest, load_rules
+    from gis.change import detect as run_detection
+    from gis.layers import load_registry
+    from gis.store import open_store
+
+    settings = console.settings
+    registry = load_registry(settings.config, settings.data)
+    reasons = list(registry.codelists["alert_reason"].codes)
+    request = DetectRequest(
+        rules=load_rules(settings.config / "rules.yml", reasons=reasons),
+        before_date=before_date.date() if before_date else None,
+        after_date=after_date.date() if after_date else None,
+        **files,
+    )
+    if out is not None:
+        _check_folder(out)
+    with open_store(settings) as store, console.progress("变化检测", "detecting change"):
+        report = run_detection(store, registry, request)
+    if out is not None:
+        text = json.dumps(report.to_geojson(), ensure_ascii=False)
+        out.write_text(text + "\n", encoding="utf-8")
+    _say(console, report)
+    console.emit(report.to_json(), text=_summary(report))
+
+
+def _check_folder(out: Path) -> None:
+    """Before the long work, not after it."""
+    if not out.parent.is_dir():
+        raise ConfigError(
+            zh=f"--out 的目录 {out.parent} 不存在。请先建立",
+            en=f"the folder {out.parent} of --out does not exist. Make it first",
+            path=str(out),
+        )
+
+
+def _say(console: Console, report: DetectReport) -> None:
+    for zh, en in report.notes:
+        console.say(f"注意：{zh}", f"note: {en}")
+    for code, (zh, en) in report.skipped.items():
+        console.say(f"规则 {code} 未判定：{zh}", f"rule {code} not judged: {en}")
+
+
+def _summary(report: DetectReport) -> str:
+    new, again = len(report.stored.new), len(report.stored.again)
+    return (
+        f"{report.before} → {report.after}：检测 {report.km2} 平方公里，"
+        f"变化 {report.candidates} 处，疑似线索 {report.alerts} 条（新增 {new}，再次发现 {again}），"
+        f"已排除未再变化 {report.suppressed} 条；用时 {report.seconds} 秒。"
+        f"线索须经实地核查，不是认定。\n"
+        f"{report.km2} km2 searched, {report.candidates} changes, {report.alerts} alerts "
+        f"({new} new, {again} seen again), {report.suppressed} settled ones suppressed, "
+        f"{report.seconds} s. An alert is a clue: it must be checked in the field."
+    )

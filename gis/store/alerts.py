@@ -1,0 +1,269 @@
+"""Alerts: work list, case file, and the steps an officer takes. Each state is a version.
+
+    update_alert(store, key, "to_check", "派单至东风街道", by="李工")
+
+Beside the versions of the layer `alerts` stand, never altered: runs, evidence with its pictures,
+and the trail (`alert_runs.py` writes them).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import shapely
+from psycopg import Connection
+from psycopg.rows import dict_row
+from psycopg.sql import SQL, Composed, Identifier
+
+from gis.errors import ChangeError, UnknownLayer
+from gis.layers.batch import GoodRows
+from gis.layers.model import Field, Label, Layer
+from gis.store.deliveries import DeliveryHead, Loading, begin
+from gis.store.pool import Store
+from gis.store.queries import layer_table, query
+from gis.store.tables import COLUMN_TYPES, RESERVED
+
+LAYER = "alerts"
+TITLE = Label(zh="疑似违建线索", en="Suspected illegal construction")
+TABLE = layer_table(LAYER)
+FRAME = "EPSG:4490"
+
+FIRST = "suspected"
+# 疑似 → 待核查 → 实地核查 → 认定 | 排除 → 责令整改 / 立案 → 整改 → 复核 → 销号. A field check is
+# compulsory (自然资发〔2023〕258号): nothing is confirmed or dismissed without one. A review that
+# fails goes back to rectifying; an order that is not followed becomes a case.
+TRANSITIONS: Mapping[str, tuple[str, ...]] = {
+    "suspected": ("to_check",),
+    "to_check": ("field_check",),
+    "field_check": ("confirmed", "dismissed"),
+    "confirmed": ("rectify", "filed"),
+    "rectify": ("rectifying", "filed"),
+    "filed": ("rectifying",),
+    "rectifying": ("review",),
+    "review": ("closed", "rectifying"),
+    "dismissed": (),
+    "closed": (),
+}
+
+
+def update_alert(store: Store, key: int | str, state: str, note: str, by: str) -> dict[str, Any]:
+    """Take an alert one step on, with a note and who did it; return `show_alert` of it.
+
+    key: its number as a feature, or its alert_id. Raises ChangeError where there is no such
+    alert or state, the step is not allowed (the allowed ones are named), note or `by` is empty.
+    """
+    for name, text in (("note", note), ("by", by)):
+        if not text.strip():
+            raise ChangeError(
+                zh=f"缺少{'核查说明' if name == 'note' else '经办人'}（--{name}），线索未改动",
+                en=f"{'a note' if name == 'note' else 'who did it'} (--{name}) is required; the "
+                f"alert is unchanged",
+                missing=name,
+            )
+    with store.reading() as conn:
+        layer = stored_layer(conn)
+        old = _one(conn, layer, key)
+    step = f"{old['alert_id']}: {old['state']} → {state}: {note} ({by})"
+    head = DeliveryHead(
+        layer=layer,
+        source=f"gis alerts update {old['alert_id']}",
+        digest=hashlib.sha256(step.encode()).hexdigest(),
+        mode="upsert",
+        frame={"name": FRAME, "accuracy_m": old["accuracy_m"], "how": "declared"},
+        person=by,
+    )
+    with begin(store, head) as loading:
+        old = _one(loading.connection, layer, key)  # again, now that the layer is ours
+        _check_step(old, state)
+        row = {name: old[name] for name in layer.field_names} | {"state": state, "note": note}
+        load_rows(loading, layer, [(shapely.from_wkb(old["wkb"]), row)], old["accuracy_m"])
+        loading.apply()
+        add_trail(
+            loading.connection,
+            {
+                "alert_id": old["alert_id"],
+                "event": "state",
+                "from_state": old["state"],
+                "to_state": state,
+                "note": note,
+                "who": by,
+                "run": None,
+                "delivery": loading.delivery,
+            },
+        )
+    return show_alert(store, key)
+
+
+def list_alerts(
+    store: Store,
+    *,
+    states: Sequence[str] | None = None,
+    reason: str | None = None,
+    county: str | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[dict[str, Any]]:
+    """Current alerts, most certain first: key, alert_id, state, kind, reasons (list), score,
+    area_m2, area_band_m2, delta_h_m, delta_h_band_m, stage, image_date, county_code,
+    parcel_code, note, lon, lat (degrees)."""
+    params = {
+        "states": list(states) if states else None,
+        "reason": reason,
+        "county": county,
+        "limit": limit,
+        "offset": offset,
+    }
+    with store.reading() as conn, conn.cursor(row_factory=dict_row) as cur:
+        return cur.execute(query("alert_list", table=TABLE), params).fetchall()
+
+
+def show_alert(store: Store, key: int | str) -> dict[str, Any]:
+    """Everything about an alert: key, alert_id, place_code, valid_from, properties, geometry
+    (GeoJSON), next_states, reasons, consulted and skipped of its newest evidence, chips (names),
+    evidence (every run's, newest first), trail (oldest first). Raises ChangeError where there is
+    none."""
+    with store.reading() as conn:
+        layer = stored_layer(conn)
+        row = _one(conn, layer, key)
+        params = {"alert_id": row["alert_id"]}
+        evidence = dicts(conn, query("alert_evidence"), params)
+        trail = dicts(conn, query("alert_trail"), params)
+    properties = {name: row[name] for name in layer.field_names}
+    newest = next((e for e in evidence if e["undone_at"] is None), None)
+    record = newest["record"] if newest else {}
+    return {
+        "key": row["key"],
+        "alert_id": row["alert_id"],
+        "place_code": row["place_code"],
+        "valid_from": row["valid_from"],
+        "properties": properties | {"reasons": str(row["reasons"]).split(",")},
+        "geometry": shapely.geometry.mapping(shapely.from_wkb(row["wkb"])),
+        "next_states": list(TRANSITIONS.get(row["state"], ())),
+        "reasons": record.get("reasons", []),
+        "consulted": record.get("consulted", []),
+        "skipped": record.get("skipped", {}),
+        "chips": newest["chips"] if newest else [],
+        "evidence": evidence,
+        "trail": trail,
+    }
+
+
+def chip(store: Store, key: int, name: str, run: int | None = None) -> bytes | None:
+    """A picture (PNG) of an alert's newest evidence, or of that of one run; None = no such."""
+    params = {"key": key, "name": name, "run": run}
+    with store.reading() as conn:
+        row = conn.execute(query("alert_chip", table=TABLE), params).fetchone()
+    return bytes(row[0]) if row else None
+
+
+def alert_shapes(store: Store) -> list[dict[str, Any]]:
+    """Current alerts that were not dismissed: key, geometry (EPSG:4490), kind, reasons, score."""
+    with store.reading() as conn:
+        found = dicts(conn, query("alert_shapes", table=TABLE), {})
+    return [{**row, "geometry": shapely.from_wkb(row["wkb"])} for row in found]
+
+
+# --- what runs use as well -----------------------------------------------------------------
+
+
+def stored_layer(conn: Connection) -> Layer:
+    """The layer `alerts` as its table has it: a change of state needs no registry."""
+    known = conn.execute(query("layer_known"), {"layer": LAYER}).fetchone()
+    if known is None:
+        raise UnknownLayer(
+            zh="还没有线索图层。请运行：gis init",
+            en="there is no layer of alerts yet. Run: gis init",
+            layer=LAYER,
+        )
+    kinds = {column: kind for kind, column in reversed(COLUMN_TYPES.items())}
+    columns = conn.execute(query("layer_columns"), {"table": TABLE.as_string()}).fetchall()
+    return Layer(
+        id=LAYER,
+        title=TITLE,
+        theme="enforcement",
+        geometry=known[0],
+        key=tuple(known[1]),
+        accuracy_m=5.0,
+        classification="internal",
+        owner=TITLE,
+        fields=tuple(
+            Field(name=name, title=Label(zh=name, en=name), type=kinds[kind])
+            for name, kind in columns
+            if name not in RESERVED
+        ),
+    )
+
+
+def load_rows(
+    loading: Loading,
+    layer: Layer,
+    rows: Sequence[tuple[shapely.Geometry, Mapping[str, Any]]],
+    accuracy_m: float,
+) -> None:
+    if not rows:
+        return
+    n = len(rows)
+    columns = {name: np.empty(n, dtype=object) for name in layer.field_names}
+    geometry = np.empty(n, dtype=object)
+    for i, (shape, row) in enumerate(rows):
+        geometry[i] = shape
+        for name in layer.field_names:
+            columns[name][i] = row.get(name)
+    loading.add(
+        GoodRows(
+            layer=layer,
+            columns=columns,
+            extra=np.full(n, None, dtype=object),
+            geometry=geometry,
+            rows=np.arange(1, n + 1, dtype=np.int64),
+            accuracy_m=accuracy_m,
+        )
+    )
+
+
+def add_trail(conn: Connection, step: Mapping[str, Any]) -> None:
+    conn.execute(query("alert_trail_add"), step)
+
+
+# --- reading -------------------------------------------------------------------------------
+
+
+def _one(conn: Connection, layer: Layer, key: int | str) -> dict[str, Any]:
+    number = int(key) if isinstance(key, int) or key.isdigit() else None
+    statement = query("alert_one", table=TABLE, columns=names(layer))
+    found = dicts(conn, statement, {"key": number, "alert_id": str(key)})
+    if not found:
+        raise ChangeError(
+            zh=f"没有线索 {key}。用 gis alerts list 查看",
+            en=f"there is no alert {key}. See gis alerts list",
+            alert=key,
+        )
+    return found[0]
+
+
+def _check_step(old: Mapping[str, Any], state: str) -> None:
+    allowed = TRANSITIONS.get(old["state"], ())
+    if state in allowed:
+        return
+    ways = "、".join(allowed)
+    raise ChangeError(
+        zh=f"线索 {old['alert_id']} 现为 {old['state']}，不能改为 {state}；"
+        + (f"可改为：{ways}" if allowed else "已结案，再次变化时由检测重新打开"),
+        en=f"alert {old['alert_id']} is {old['state']} and can't become {state}; "
+        + (f"it can become: {', '.join(allowed)}" if allowed else "only a new change reopens it"),
+        alert=old["alert_id"],
+        state=old["state"],
+        allowed=allowed,
+    )
+
+
+def dicts(conn: Connection, statement: Composed, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    with conn.cursor(row_factory=dict_row) as cur:
+        return cur.execute(statement, params).fetchall()
+
+
+def names(layer: Layer) -> Composed:
+    return SQL(", ").join(map(Identifier, layer.field_names))
