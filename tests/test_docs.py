@@ -34,3 +34,31 @@ def test_readme_links_exist(readme: str) -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text) if "://" not in link]
     assert links, "a README without a link to the documentation"
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_layer_in_the_documentation_is_a_layer() -> None:
+    import re
+
+    import yaml
+
+    from gis.layers import load_registry
+    from gis.layers.registry import parse_layer
+
+    text = (ROOT / "docs" / "layers.md").read_text("utf-8")
+    [example] = re.findall(r"```yaml\n(.*?)```", text, re.S)
+    registry = load_registry(ROOT / "config", ROOT / "data")
+    layer = parse_layer("layers.md", yaml.safe_load(example), set(registry.codelists))
+    assert layer.id == "street_trees"
+
+
+def test_every_check_and_kind_of_style_is_documented() -> None:
+    from gis.layers import load_registry
+    from gis.layers.checks import ATTRIBUTE_CHECKS, GEOMETRY_CHECKS
+
+    text = (ROOT / "docs" / "layers.md").read_text("utf-8")
+    kinds = {
+        str(layer.style["kind"])
+        for layer in load_registry(ROOT / "config", ROOT / "data").layers.values()
+    }
+    wanted = {*GEOMETRY_CHECKS, *ATTRIBUTE_CHECKS, *kinds}
+    assert [word for word in sorted(wanted) if word not in text] == []
