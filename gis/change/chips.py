@@ -26,9 +26,10 @@ Rgb = NDArray[np.uint8]  # (3, rows, columns)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """Which pixels of the grid a picture shows, and how large. step: every how many-th pixel is
-    read (large places); zoom: how many picture pixels a read one becomes (small ones)."""
+    """What a picture shows. grid, box: the pixels that are read, thinned to every `step`-th for
+    large places; zoom: how many pixels of the picture a read one becomes (small places)."""
 
+    grid: Grid
     box: Box
     step: int
     zoom: int
@@ -36,26 +37,30 @@ class View:
     @classmethod
     def of(cls, shape: shapely.Polygon, grid: Grid) -> View:
         """A square around a place (metres)."""
-        place = grid.box_of(shape.bounds)
-        side = max(place.shape) + 2 * int(np.ceil(MARGIN_M / grid.gsd_m))
+        across = max(grid.box_of(shape.bounds).shape) + 2 * MARGIN_M / grid.gsd_m
+        step = max(1, int(across // SIDE_PX))
+        thin = grid.thinned(step)
+        place = thin.box_of(shape.bounds)
+        side = max(place.shape) + 2 * int(np.ceil(MARGIN_M / thin.gsd_m))
         top = (place.top + place.bottom - side) // 2
         left = (place.left + place.right - side) // 2
         return cls(
+            grid=thin,
             box=Box(top, left, top + side, left + side),
-            step=max(1, side // SIDE_PX),
+            step=step,
             zoom=max(1, SIDE_PX // side),
         )
 
     def shown(self, sheet: Sheet) -> NDArray[np.float32]:
         """(bands, rows, columns) in picture pixels; NaN where there is no value."""
-        read = sheet.read(self.box)[:, :: self.step, :: self.step]
+        read = sheet.thinned(self.step).read(self.box)
         return read.repeat(self.zoom, axis=1).repeat(self.zoom, axis=2)
 
-    def drawn(self, picture: Rgb, shape: shapely.Polygon, grid: Grid) -> Rgb:
+    def drawn(self, picture: Rgb, shape: shapely.Polygon) -> Rgb:
         """`picture` with the outline (metres) over it."""
-        px = grid.gsd_m * self.step / self.zoom
-        west = grid.west + self.box.left * grid.gsd_m
-        north = grid.north - self.box.top * grid.gsd_m
+        px = self.grid.gsd_m / self.zoom
+        west = self.grid.west + self.box.left * self.grid.gsd_m
+        north = self.grid.north - self.box.top * self.grid.gsd_m
         line = rasterio.features.rasterize(
             [(shape.boundary.buffer(px * 0.8), 1)],
             out_shape=picture.shape[1:],
@@ -72,7 +77,7 @@ def chips(change: Candidate, sheets: Sheets, grid: Grid) -> dict[str, bytes]:
     in each. The same files give the same bytes."""
     view = View.of(change.outline, grid)
     return {
-        name: png(view.drawn(picture, change.outline, grid))
+        name: png(view.drawn(picture, change.outline))
         for name, picture in _pictures(change, sheets, view)
     }
 

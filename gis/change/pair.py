@@ -28,6 +28,7 @@ SAME = 1e-6
 ALIGNED_PX = 0.01
 # block cache of GDAL, MB: what keeps memory flat whatever the raster's size
 CACHE_MB = 64
+STRIP_PX = 256  # rows held at once where a large place is read thinned
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,10 @@ class Box:
 
     def grown(self, px: int) -> Box:
         return Box(self.top - px, self.left - px, self.bottom + px, self.right + px)
+
+    def times(self, step: int) -> Box:
+        """The same place on a grid with `step` times as many pixels."""
+        return Box(self.top * step, self.left * step, self.bottom * step, self.right * step)
 
     def within(self, other: Box) -> Box:
         return Box(
@@ -84,6 +89,16 @@ class Grid:
     def transform(self) -> Affine:
         """Pixel (column, row) -> metres (east, north)."""
         return Affine(self.gsd_m, 0.0, self.west, 0.0, -self.gsd_m, self.north)
+
+    def thinned(self, step: int) -> Grid:
+        """Every `step`-th pixel of it."""
+        return Grid(
+            west=self.west,
+            north=self.north,
+            gsd_m=self.gsd_m * step,
+            height=self.height // step,
+            width=self.width // step,
+        )
 
     def box_of(self, bounds: tuple[float, float, float, float]) -> Box:
         """The pixels that west, south, east, north (metres) touch, within the grid."""
@@ -179,11 +194,30 @@ def pair_of(
 class Sheet:
     """One open raster, read on the grid: NaN where it has no value."""
 
-    def __init__(self, data: Any, offset: tuple[int, int] | None, bands: tuple[int, ...]) -> None:
-        self._data, self._offset, self._bands = data, offset, bands
+    def __init__(
+        self, data: Any, offset: tuple[int, int] | None, bands: tuple[int, ...], step: int = 1
+    ) -> None:
+        self._data, self._offset, self._bands, self._step = data, offset, bands, step
+
+    def thinned(self, step: int) -> Sheet:
+        """Every `step`-th pixel of it, on the grid thinned alike: for places too large to be held
+        whole."""
+        return Sheet(self._data, self._offset, self._bands, step)
 
     def read(self, box: Box) -> Floats:
         """float32 (bands, rows, columns) of the grid's pixels in `box`, which may reach out."""
+        step = self._step
+        if step == 1:
+            return self._pixels(box)
+        lines = max(1, STRIP_PX // step)
+        strips = [
+            Box(top, box.left, min(top + lines, box.bottom), box.right)
+            for top in range(box.top, box.bottom, lines)
+        ]
+        read = [self._pixels(strip.times(step))[:, ::step, ::step] for strip in strips]
+        return np.concatenate(read, axis=1)
+
+    def _pixels(self, box: Box) -> Floats:
         row, col = self._offset or (0, 0)
         wanted = Box(box.top + row, box.left + col, box.bottom + row, box.right + col)
         there = wanted.within(Box(0, 0, self._data.height, self._data.width))
@@ -205,6 +239,12 @@ class Sheets:
     dsm_after: Sheet | None
     before: Sheet | None
     after: Sheet | None
+
+    def thinned(self, step: int) -> Sheets:
+        """Every `step`-th pixel of each."""
+        every = (self.dsm_before, self.dsm_after, self.before, self.after)
+        a, b, c, d = (None if sheet is None else sheet.thinned(step) for sheet in every)
+        return Sheets(dsm_before=a, dsm_after=b, before=c, after=d)
 
 
 @contextmanager

@@ -7,14 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.table import Table
 
-from gis.cli.console import Console, command, rows_table
+from gis.cli.console import Console, command
 from gis.errors import ChangeError
-
-COLUMNS = (
-    "alert_id", "state", "kind", "reasons", "score", "area_m2", "delta_h_m", "image_date",
-    "county_code", "parcel_code",
-)  # fmt: skip
 
 
 @click.group("alerts")
@@ -48,8 +44,7 @@ def list_(
         _check_codes(given, list(codelists[name].codes), name)
     with open_store(settings) as store:
         found = list_alerts(store, states=states, reason=reason, county=county, limit=limit)
-    shown = [row | {"reasons": " ".join(row["reasons"])} for row in found]
-    console.emit(found, table=rows_table(shown, COLUMNS))
+    console.emit(found, table=_work_list(found))
 
 
 @command("show")
@@ -107,6 +102,21 @@ def _check_codes(given: tuple[str, ...], known: list[str], name: str) -> None:
             en=f"there is no code {', '.join(unknown)} ({name}); there are: {', '.join(known)}",
             codes=unknown,
         )
+
+
+def _work_list(found: list[dict[str, Any]]) -> Table:
+    table = Table()
+    for name in ("线索 alert", "状态 state", "理由 reasons"):
+        table.add_column(name, no_wrap=True)  # what the next command is typed from
+    for name in ("分 score", "m²", "Δh m"):
+        table.add_column(name)
+    for row in found:
+        figures = (row["score"], row["area_m2"], row["delta_h_m"])
+        table.add_row(
+            row["alert_id"], row["state"], " ".join(row["reasons"]),
+            *("" if figure is None else str(figure) for figure in figures),
+        )  # fmt: skip
+    return table
 
 
 def _case(found: dict[str, Any]) -> str:

@@ -92,7 +92,8 @@ def _summary(report: DetectReport) -> str:
     new, again = len(report.stored.new), len(report.stored.again)
     return (
         f"{report.before} → {report.after}：检测 {report.km2} 平方公里，"
-        f"变化 {report.candidates} 处，疑似线索 {report.alerts} 条（新增 {new}，再次发现 {again}），"
+        f"变化 {report.candidates} 处，疑似线索 {report.alerts} 条"
+        f"（新增 {new}，再次发现 {again}），"
         f"已排除未再变化 {report.suppressed} 条；用时 {report.seconds} 秒。"
         f"线索须经实地核查，不是认定。\n"
         f"{report.km2} km2 searched, {report.candidates} changes, {report.alerts} alerts "

@@ -194,6 +194,8 @@ class _Search:
         checks = {
             "missing": m.missing_share > limits.max_missing,
             "low": abs(m.delta_m) < (limits.storey_m if kind == "added_storey" else limits.rise_m),
+            # the mark's own test, with the noise as it is just there
+            "restless": abs(m.delta_m) < limits.sigmas * m.unrest_m,
             # earth dug out or heaped on all around: nothing stands above its surroundings
             "ground": stood is not None and stood < limits.rise_m / 2,
             "narrow": m.width_m < limits.min_width_m,

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from gis.change.engines.contract import Kind, Stage
 from gis.change.filters import disk, roughness, smooth
-from gis.change.noise import NoiseModel
+from gis.change.noise import NoiseModel, spread
 from gis.change.pair import Box, Grid, Sheets
 from gis.change.seams import box_of, filled
 from gis.change.vegetation import green
@@ -34,7 +34,8 @@ ROOF_BIAS = 0.674  # sigmas of the noise that this quantile of an even roof lies
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """Figures of one place. Heights in metres above the ground around it; None where no ground
-    was seen. Shares are of the place's pixels, 0 to 1."""
+    was seen. Shares are of the place's pixels, 0 to 1. unrest_m: NMAD of the filtered difference
+    around the place: water, glass and shadow are noisier than the rest of a surface model."""
 
     delta_m: float
     before_m: float | None
@@ -43,6 +44,7 @@ class Measured:
     green_share: float
     rough_m: float
     missing_share: float
+    unrest_m: float
     solidity: float
     width_m: float
     area_m2: float
@@ -58,6 +60,10 @@ def measure(
 ) -> Measured:
     """Measure the place inside `outline` (pixels of the grid). `rise`: it rose, else it fell;
     `cut_m`: changes beyond it are not ground."""
+    step = -(-max(box_of(outline).shape) // MOST_PX)
+    if step > 1:
+        thinner = shapely.transform(outline, lambda xy: xy / step)
+        return measure(thinner, rise, sheets.thinned(step), grid.thinned(step), noise, cut_m)
     place = box_of(outline)
     margin = int(np.ceil((RING_M + GAP_M) / grid.gsd_m)) + 4
     box = place.grown(margin).within(grid.box)
@@ -66,13 +72,14 @@ def measure(
     missing = ~(np.isfinite(before) & np.isfinite(after))
     delta = after - before - noise.trend(grid, box)
     core = _core(inside & ~missing)
-    ring = _ring(inside, grid.gsd_m) & ~missing & ~(np.abs(np.nan_to_num(delta)) > cut_m)
+    around = _ring(inside, grid.gsd_m) & ~missing
+    ring = around & ~(np.abs(np.nan_to_num(delta)) > cut_m)
     before, after = (_smoothed(v, noise) for v in (before, after))
     ground_before, ground_after = (_ground(v, ring, inside) for v in (before, after))
     newer = after if rise else before
     level = ground_after if rise else ground_before
-    around = np.where(missing, np.float32(level or 0.0), newer)
-    base = around - np.float32(np.median(around[core]))
+    whole = np.where(missing, np.float32(level or 0.0), newer)
+    base = whole - np.float32(np.median(whole[core]))
     above_before = None if ground_before is None else before[core] - ground_before
     return Measured(
         delta_m=float(np.median(delta[core])),
@@ -84,6 +91,7 @@ def measure(
         raised_share=0.0 if above_before is None else float((above_before > RAISED_M).mean()),
         green_share=_green_share(sheets, box, core, rise),
         rough_m=float(np.median(roughness(base, ROUGH_PX)[core])),
+        unrest_m=_unrest(delta, around, noise),
         missing_share=float(missing[box.inner(place.grown(2).within(box))].mean()),
         solidity=float(outline.area / outline.convex_hull.area),
         width_m=_width(outline) * grid.gsd_m,
@@ -123,6 +131,13 @@ def _smoothed(values: Floats, noise: NoiseModel) -> Floats:
     level = np.float32(np.median(values[valid])) if valid.any() else np.float32(0.0)
     done = smooth(np.where(valid, values, level), noise.filter_px)
     return np.where(valid, done, np.float32(np.nan))
+
+
+def _unrest(delta: Floats, around: Mask, noise: NoiseModel) -> float:
+    if not around.any():
+        return noise.filtered_m
+    calm = smooth(np.nan_to_num(delta, nan=0.0), noise.filter_px)
+    return spread(calm[around])
 
 
 def _core(inside: Mask) -> Mask:
