@@ -168,6 +168,15 @@ def count(store: Store, q: LayerQuery) -> int:
     return int(row[0]) if row else 0
 
 
+def extent(store: Store, q: LayerQuery) -> tuple[float, float, float, float] | None:
+    """West, south, east, north of what matches, degrees (EPSG:4490); None where nothing does."""
+    where, params = conditions(q)
+    statement = query("layer_extent", table=layer_table(q.layer.id), where=where)
+    with _reading(store, q.layer) as conn:
+        row = conn.execute(statement, params).fetchone()
+    return None if row is None or row[0] is None else (row[0], row[1], row[2], row[3])
+
+
 def rows(store: Store, q: LayerQuery) -> FeatureRows:
     """The same rows as `items`, as values; always in EPSG:4490."""
     names = _names(q, WITH_LATEST if q.layer.latest_of else ())

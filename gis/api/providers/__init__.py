@@ -1,0 +1,1 @@
+"""pygeoapi's plugins: our store behind pygeoapi's protocol."""

@@ -1,0 +1,77 @@
+"""How every answer leaves: ETag and 304, gzip, caching."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+JSON, GEOJSON, HTML = "application/json", "application/geo+json", "text/html; charset=utf-8"
+CHECK_AGAIN = "no-cache"  # keep it, but ask whether it still holds
+FOR_EVER = "public, max-age=31536000, immutable"
+WORTH_PACKING = 900  # bytes; below it gzip costs more than it saves
+# Our pages hold no script and load nothing: whatever a department's data says, it stays text.
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'self'"
+)
+
+
+def answer(
+    request: Request,
+    body: bytes,
+    media: str,
+    *,
+    status: int = 200,
+    cache: str = CHECK_AGAIN,
+    headers: Mapping[str, str] | None = None,
+    stamp: bytes | None = None,
+) -> Response:
+    """The response: 304 where the client has it already, packed where it can unpack.
+
+    stamp: what stands for the content where the body itself also holds the moment."""
+    tag = f'W/"{hashlib.blake2b(body if stamp is None else stamp, digest_size=12).hexdigest()}"'
+    fields = {"ETag": tag, "Cache-Control": cache, "Vary": "Accept, Accept-Encoding"}
+    fields |= headers or {}
+    if status == 200 and _has(request.headers.get("if-none-match"), tag):
+        return Response(status_code=304, headers=fields)
+    if len(body) >= WORTH_PACKING and "gzip" in request.headers.get("accept-encoding", ""):
+        body = gzip.compress(body, 1, mtime=0)
+        fields["Content-Encoding"] = "gzip"
+    if media == HTML:
+        fields["Content-Security-Policy"] = POLICY
+    return Response(body, status_code=status, media_type=media, headers=fields)
+
+
+def json_answer(request: Request, document: Any, **given: Any) -> Response:
+    """`document` as JSON; dates in ISO 8601."""
+    return answer(request, orjson.dumps(document), JSON, **given)
+
+
+def wants_html(request: Request) -> bool:
+    """`f=html`, or a browser that named no format."""
+    format_ = request.query_params.get("f")
+    if format_ is not None:
+        return format_ == "html"
+    accepted = request.headers.get("accept", "")
+    html = accepted.find("text/html")
+    return html >= 0 and "json" not in accepted[:html]
+
+
+def base_url(request: Request, public_url: str | None) -> str:
+    """What links begin with: the configured address, else the one the client used."""
+    if public_url:
+        return public_url.rstrip("/")
+    return f"{request.url.scheme}://{request.url.netloc}"
+
+
+def _has(header: str | None, tag: str) -> bool:
+    if header is None:
+        return False
+    tags = {part.strip().removeprefix("W/") for part in header.split(",")}
+    return "*" in tags or tag.removeprefix("W/") in tags

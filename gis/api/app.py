@@ -1,0 +1,135 @@
+"""The ASGI app: thin routes first, then pygeoapi's, the page's own, and health."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import anyio.to_thread
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from gis.api import features, health, mapdata, ogc, pages, tilesets, webfiles
+from gis.api.answers import wants_html
+from gis.api.config import read_config, write_config
+from gis.api.failures import on_any_error, on_http_error, on_our_error
+from gis.api.service import CONNECTIONS, STATEMENT_TIMEOUT_S, THREADS, Service
+from gis.errors import OneMapError
+from gis.layers import Registry, load_registry
+from gis.settings import Settings
+from gis.store import Store, open_store
+
+Endpoint = Callable[[Request], Response]
+
+
+def create_app(
+    store: Store, registry: Registry, settings: Settings, *, hot: bool = True
+) -> ASGIApp:
+    """The app over an open store. `hot=False`: everything the standard knows by pygeoapi's own
+    way, to compare."""
+    service = Service(store, registry, settings, read_config(write_config(registry, settings)))
+    app = Starlette(
+        routes=_routes(hot),
+        middleware=[
+            Middleware(
+                CORSMiddleware,
+                allow_origins=["*"],
+                allow_methods=["GET", "HEAD", "OPTIONS"],
+                allow_headers=["*"],
+                expose_headers=["Content-Crs", "ETag", "Link"],
+                max_age=86_400,
+            )
+        ],
+        exception_handlers={
+            OneMapError: on_our_error,
+            HTTPException: on_http_error,
+            Exception: on_any_error,
+        },
+        lifespan=_lifespan,
+    )
+    app.router.redirect_slashes = False
+    app.state.service = service
+    app.state.catalogue = ogc.Catalogue(service)
+    app.state.tiles = tilesets.TileCache()
+    app.state.facts = mapdata.Facts()
+    return health.Watch(app)
+
+
+def from_env() -> ASGIApp:
+    """What each worker of uvicorn calls: the app of this installation."""
+    settings = Settings.from_env(os.environ)
+    registry = load_registry(settings.config, settings.data)
+    return create_app(open_for_serving(settings), registry, settings)
+
+
+def open_for_serving(settings: Settings) -> Store:
+    """The store as the server uses it: read only, bounded statements, every connection warm."""
+    store = open_store(settings, timeout_s=STATEMENT_TIMEOUT_S, read_only=True)
+    store.pool.resize(CONNECTIONS, CONNECTIONS)
+    return store
+
+
+@asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+    yield
+    app.state.service.store.close()
+
+
+def _routes(hot: bool) -> list[Route]:
+    layer = "/collections/{layer}"
+    routes = [
+        Route(
+            f"{layer}/items", _by_format(features.get_items, pages.get_items, ogc.get_items, hot)
+        ),
+        Route(f"{layer}/items", ogc.no_cql2, methods=["POST"]),
+        Route(
+            f"{layer}/items/{{key}}",
+            _by_format(features.get_item, pages.get_item, ogc.get_item, hot),
+        ),
+        Route(f"{layer}/items/{{key}}/history", features.get_history),
+        Route(f"{layer}/tiles/{{grid}}/{{z}}/{{row}}/{{col}}", tilesets.get_tile),
+        Route("/3dtiles/{layer}/tileset.json", tilesets.get_tileset),
+        Route("/3dtiles/{layer}/v{version}/{z}/{x}/{y}.json", tilesets.get_node),
+        Route("/3dtiles/{layer}/v{version}/{z}/{x}/{y}.glb", tilesets.get_content),
+        Route("/map/config.json", mapdata.get_config),
+        Route("/map/counts.json", mapdata.get_counts),
+        Route("/map/search.json", mapdata.get_search),
+        Route("/map/alerts.json", mapdata.get_alerts),
+        Route("/map/alerts/{key}.json", mapdata.get_alert),
+        Route("/map/alerts/{key}/{chip:path}.png", mapdata.get_chip),
+        Route("/map/readings.json", mapdata.get_readings),
+        Route("/map", webfiles.get_file),
+        Route("/map/{path:path}", webfiles.get_file),
+        Route("/healthz", health.healthz),
+        Route("/readyz", health.readyz),
+        Route("/metrics", health.metrics),
+    ]
+    return routes + ogc.routes()
+
+
+def _by_format(hot: Endpoint, html: Endpoint, other: Endpoint, use_hot: bool) -> Endpoint:
+    """Our own JSON and pages; any other format is pygeoapi's."""
+
+    def endpoint(request: Request) -> Response:
+        if wants_html(request):
+            return html(request)
+        named = request.query_params.get("f")
+        if use_hot and (named == "json" or (named is None and _takes_json(request))):
+            return hot(request)
+        return other(request)
+
+    endpoint.__name__ = hot.__name__
+    return endpoint
+
+
+def _takes_json(request: Request) -> bool:
+    accepted = request.headers.get("accept", "*/*")
+    return "ld+json" not in accepted and "csv" not in accepted

@@ -1,0 +1,150 @@
+"""Items and one item: the hot routes, and the documents that pygeoapi's provider hands on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gis.api.answers import GEOJSON, answer, base_url, json_answer
+from gis.api.axes import flip
+from gis.api.parameters import ItemsAsked, read_item, read_items
+from gis.api.refusals import no_feature
+from gis.api.service import Service, service_of
+from gis.layers import Layer
+from gis.store import ItemsPage, count, history, item, items
+
+
+def get_items(request: Request) -> Response:
+    """`GET /collections/{layer}/items` as GeoJSON."""
+    service = service_of(request)
+    layer = service.registry.get(request.path_params["layer"])
+    asked = read_items(layer, request.query_params, service.registry.city, service.timezone)
+    page = fetch(service, asked)
+    links = _links(request, service, layer, asked, page)
+    stamp = _collection(page, links, None)
+    headers = {"Content-Crs": f"<{asked.axes.uri}>"}
+    body = _collection(page, links, datetime.now(UTC))
+    return answer(request, body, GEOJSON, headers=headers, stamp=stamp)
+
+
+def get_item(request: Request) -> Response:
+    """`GET /collections/{layer}/items/{key}` as GeoJSON."""
+    service = service_of(request)
+    layer = service.registry.get(request.path_params["layer"])
+    asked = read_item(layer, request.query_params, service.registry.city, service.timezone)
+    key = request.path_params["key"]
+    text = fetch_one(service, asked, key)
+    here = f"{base_url(request, service.settings.public_url)}/collections/{layer.id}"
+    links = [
+        _link("self", GEOJSON, f"{here}/items/{key}?{_query(request, {'f': 'json'})}"),
+        _link("alternate", "text/html", f"{here}/items/{key}?{_query(request, {'f': 'html'})}"),
+        _link("collection", "application/json", f"{here}?f=json"),
+        _link("version-history", "application/json", f"{here}/items/{key}/history"),
+    ]
+    body = f'{text[:-1]},"links":'.encode() + orjson.dumps(links) + b"}"
+    return answer(request, body, GEOJSON, headers={"Content-Crs": f"<{asked.axes.uri}>"})
+
+
+def get_history(request: Request) -> Response:
+    """`GET /collections/{layer}/items/{key}/history`: every version, newest first."""
+    service = service_of(request)
+    layer = service.registry.get(request.path_params["layer"])
+    key = request.path_params["key"]
+    versions = history(service.store, layer, _number(layer, key))
+    if not versions:
+        raise no_feature(layer.id, key)
+    return json_answer(request, {"versions": versions})
+
+
+def fetch(service: Service, asked: ItemsAsked) -> ItemsPage:
+    """The page of features, in the order of axes asked for."""
+    if asked.hits:
+        return ItemsPage([], count(service.store, asked.query))
+    page = items(service.store, asked.query)
+    if asked.axes.north_first and asked.query.geometry:
+        return ItemsPage([_turned(text) for text in page.features], page.matched)
+    return page
+
+
+def fetch_one(service: Service, asked: ItemsAsked, key: str) -> str:
+    """One feature as GeoJSON text. Raises NotThere."""
+    layer = asked.query.layer
+    text = item(service.store, asked.query, _number(layer, key))
+    if text is None:
+        raise no_feature(layer.id, key)
+    return _turned(text) if asked.axes.north_first and asked.query.geometry else text
+
+
+def document(service: Service, asked: ItemsAsked) -> dict[str, Any]:
+    """The same page as values: for pygeoapi's formats and for our own pages."""
+    page = fetch(service, asked)
+    found: dict[str, Any] = {
+        "type": "FeatureCollection",
+        "features": [orjson.loads(text) for text in page.features],
+        "numberReturned": page.returned,
+    }
+    return found if page.matched is None else found | {"numberMatched": page.matched}
+
+
+def _turned(text: str) -> str:
+    feature = orjson.loads(text)
+    flip(feature["geometry"])
+    return orjson.dumps(feature).decode()
+
+
+def _number(layer: Layer, key: str) -> int:
+    if not (key.isascii() and key.isdigit() and len(key) < 19):
+        raise no_feature(layer.id, key[:80])
+    return int(key)
+
+
+def _collection(page: ItemsPage, links: list[dict[str, str]], moment: datetime | None) -> bytes:
+    rest: dict[str, Any] = {"numberReturned": page.returned, "links": links}
+    if page.matched is not None:
+        rest["numberMatched"] = page.matched
+    if moment is not None:
+        rest["timeStamp"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    head = '{"type":"FeatureCollection","features":[' + ",".join(page.features) + "],"
+    return head.encode() + orjson.dumps(rest)[1:]
+
+
+def _links(
+    request: Request, service: Service, layer: Layer, asked: ItemsAsked, page: ItemsPage
+) -> list[dict[str, str]]:
+    here = f"{base_url(request, service.settings.public_url)}/collections/{layer.id}"
+    links = [
+        _link("self", GEOJSON, f"{here}/items?{_query(request, {'f': 'json'})}"),
+        _link("alternate", "text/html", f"{here}/items?{_query(request, {'f': 'html'})}"),
+        _link("alternate", "text/csv", f"{here}/items?{_query(request, {'f': 'csv'})}"),
+        _link("collection", "application/json", f"{here}?f=json"),
+    ]
+    for rel, offset in neighbours(asked, page.returned, page.matched):
+        words = {"f": "json", "limit": asked.query.limit, "offset": offset}
+        links.append(_link(rel, GEOJSON, f"{here}/items?{_query(request, words)}"))
+    return links
+
+
+def neighbours(asked: ItemsAsked, returned: int, matched: int | None) -> list[tuple[str, int]]:
+    """The pages before and after: (`next` or `prev`, offset)."""
+    limit, offset = asked.query.limit or 0, asked.query.offset
+    found = []
+    if not asked.hits and returned == limit and (matched is None or offset + limit < matched):
+        found.append(("next", offset + limit))
+    if offset > 0:
+        found.append(("prev", max(0, offset - limit)))
+    return found
+
+
+def _query(request: Request, changes: Mapping[str, object]) -> str:
+    kept = [(n, v) for n, v in request.query_params.multi_items() if n not in changes]
+    return urlencode([*kept, *((n, str(v)) for n, v in changes.items())], safe=",:/")
+
+
+def _link(rel: str, media: str, href: str) -> dict[str, str]:
+    return {"rel": rel, "type": media, "href": href}

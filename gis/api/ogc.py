@@ -1,0 +1,183 @@
+"""pygeoapi behind our door: catalogue, schemas, tile metadata, and formats we do not write.
+
+pygeoapi's functions are called, not its app: it reads its configuration from the environment at
+import, and its pages load scripts from other people's servers. A page here is pygeoapi's JSON in
+a template of ours.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pygeoapi.api as core
+from pygeoapi.api import itemtypes, processes, tiles
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gis.api.answers import HTML, JSON, answer, base_url, wants_html
+from gis.api.failures import error_answer
+from gis.api.openapi import conformance, openapi_document
+from gis.api.pages import page
+from gis.api.parameters import read_item, read_items
+from gis.api.refusals import NotOffered, Refused
+from gis.api.service import ASKED, SERVING, Service, service_of
+
+Function = Callable[..., tuple[dict[str, Any], int, Any]]
+CATALOGUE = "public, max-age=60"
+# pygeoapi's messages are English; what they mean, by OGC's code
+MEANING = {
+    "NotFound": "没有找到所请求的资源",
+    "InvalidParameterValue": "参数值无效",
+    "NoApplicableCode": "请求无法处理",
+}
+
+
+class Catalogue:
+    """pygeoapi's API object for one service, one copy a base address."""
+
+    def __init__(self, service: Service) -> None:
+        token = SERVING.set(service)
+        try:
+            self._api = core.API(copy.deepcopy(service.config), {})
+        finally:
+            SERVING.reset(token)
+        self._service = service
+
+    def call(self, function: Function, request: Request, *words: Any) -> tuple[int, str, bytes]:
+        """Status, media type and body of one of pygeoapi's functions; HTML is asked as JSON."""
+        api = copy.copy(self._api)
+        api.base_url = base_url(request, self._service.settings.public_url)
+        asked = core.APIRequest(request, api.locales)
+        if asked.format is None or wants_html(request):
+            asked._format = "json"
+        token = SERVING.set(self._service)
+        try:
+            if not asked.is_valid(("csv", "tilejson")):
+                headers, status, body = api.get_format_exception(asked)
+            else:
+                headers, status, body = function(api, asked, *words)
+        finally:
+            SERVING.reset(token)
+        text = body.encode() if isinstance(body, str) else bytes(body or b"")
+        return int(status), str(headers.get("Content-Type", JSON)), text
+
+
+def routes() -> list[Route]:
+    """Every address of the standard that is pygeoapi's to answer."""
+    one = "/collections/{layer}"
+    grid = one + "/tiles/{grid}"
+    return [
+        Route("/", _route(core.landing_page, "landing.html")),
+        Route("/conformance", _route(_conformance)),
+        Route("/openapi", get_openapi),
+        Route("/collections", _route(core.describe_collections, "collections.html")),
+        Route(one, _route(core.describe_collections, "collection.html", "layer")),
+        Route(f"{one}/schema", _route(core.get_collection_schema, None, "layer")),
+        Route(f"{one}/queryables", _route(itemtypes.get_collection_queryables, None, "layer")),
+        Route(f"{one}/tiles", _route(tiles.get_collection_tiles, None, "layer")),
+        Route(grid, _route(tiles.get_collection_tiles_metadata, None, "layer", "grid")),
+        Route(
+            f"{grid}/metadata",
+            _route(tiles.get_collection_tiles_metadata, None, "layer", "grid"),
+        ),
+        Route("/TileMatrixSets", _route(tiles.tilematrixsets)),
+        Route("/TileMatrixSets/{grid}", _route(tiles.tilematrixset, None, "grid")),
+        Route("/processes", _route(processes.describe_processes)),
+    ]
+
+
+def get_items(request: Request) -> Response:
+    """Items in a format of pygeoapi's (CSV, JSON-LD)."""
+    service = service_of(request)
+    layer = service.registry.get(request.path_params["layer"])
+    asked = read_items(layer, request.query_params, service.registry.city, service.timezone)
+    if asked.hits and request.query_params.get("f", "json") != "json":
+        raise Refused(
+            zh="resulttype=hits 只有 JSON 格式", en="resulttype=hits is only there as JSON"
+        )
+    token = ASKED.set(asked)
+    try:
+        return _respond(request, itemtypes.get_collection_items, layer.id)
+    finally:
+        ASKED.reset(token)
+
+
+def get_item(request: Request) -> Response:
+    """One item in a format of pygeoapi's."""
+    service = service_of(request)
+    layer = service.registry.get(request.path_params["layer"])
+    asked = read_item(layer, request.query_params, service.registry.city, service.timezone)
+    token = ASKED.set(asked)
+    try:
+        return _respond(
+            request, itemtypes.get_collection_item, layer.id, request.path_params["key"]
+        )
+    finally:
+        ASKED.reset(token)
+
+
+def no_cql2(request: Request) -> Response:
+    """`POST …/items` is how CQL2 JSON comes: not offered yet, and never ignored."""
+    raise NotOffered(
+        zh="还不支持用 POST 查询（CQL2）。请用 GET 的参数：bbox、datetime、字段=值",
+        en="queries by POST (CQL2) are not supported yet. Use GET: bbox, datetime, field=value",
+    )
+
+
+def get_openapi(request: Request) -> Response:
+    """The OpenAPI document, complete in itself."""
+    service = service_of(request)
+    document = openapi_document(service, base_url(request, service.settings.public_url))
+    if wants_html(request):
+        return _page(request, "openapi.html", document)
+    media = "application/vnd.oai.openapi+json;version=3.0"
+    return answer(request, orjson.dumps(document), media, cache=CATALOGUE)
+
+
+def _conformance(api: Any, asked: Any) -> tuple[dict[str, Any], int, Any]:
+    headers, status, body = core.conformance(api, asked)
+    return headers, status, orjson.dumps(conformance(orjson.loads(body)))
+
+
+def _route(
+    function: Function, template: str | None = None, *names: str
+) -> Callable[[Request], Response]:
+    def endpoint(request: Request) -> Response:
+        words = [request.path_params[name] for name in names]
+        if "layer" in names:  # our own words for a layer that is not there
+            service_of(request).registry.get(request.path_params["layer"])
+        return _respond(request, function, *words, template=template)
+
+    # what /metrics calls it; pygeoapi's decorated functions have all the same name
+    endpoint.__name__ = template.removesuffix(".html") if template else function.__name__
+    return endpoint
+
+
+def _respond(
+    request: Request, function: Function, *words: str, template: str | None = None
+) -> Response:
+    catalogue: Catalogue = request.app.state.catalogue
+    status, media, body = catalogue.call(function, request, *words)
+    if status >= 400:
+        return error_answer(request, _refusal(body), status)
+    if wants_html(request):
+        return _page(request, template or "document.html", orjson.loads(body))
+    return answer(request, body, media, cache=CATALOGUE)
+
+
+def _page(request: Request, template: str, document: Any) -> Response:
+    return answer(request, page(template, document, request).encode(), HTML, cache=CATALOGUE)
+
+
+def _refusal(body: bytes) -> Refused:
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        found = {}
+    words = str(found.get("description", "the request can't be answered"))
+    meaning = MEANING.get(str(found.get("code")), MEANING["NoApplicableCode"])
+    return Refused(zh=f"{meaning}（{words}）", en=words)

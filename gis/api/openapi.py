@@ -1,0 +1,150 @@
+"""The OpenAPI document and the conformance list: pygeoapi's, made true and complete in itself.
+
+pygeoapi promises CQL2 and editing for every collection, leaves out valid time, and refers to
+schemas on other people's servers, which a department's network can't reach.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from pygeoapi.openapi import get_oas_30
+
+from gis.api.service import SERVING, Service
+
+# Conformance classes that pygeoapi declares and we do not offer (yet).
+NOT_OURS = ("cql2", "ogcapi-features-4", "ogcapi-records", "coverage", "ogcapi-processes")
+DATETIME = {
+    "name": "datetime",
+    "in": "query",
+    "required": False,
+    "description": "Valid time: an instant gives the state then, an interval every version that "
+    "overlaps it, nothing the state now. 有效时间：时刻为当时状态，区间为其间各版本，缺省为现在",
+    "schema": {"type": "string"},
+    "examples": {
+        "day": {"value": "2024-05-20"},
+        "instant": {"value": "2024-05-20T08:00:00+08:00"},
+        "interval": {"value": "2023-01-01/2024-01-01"},
+        "until": {"value": "../2024-01-01"},
+    },
+}
+GRIDCODE = {
+    "name": "gridcode",
+    "in": "query",
+    "required": False,
+    "description": "Only what meets this BeiDou grid cell (GB/T 39409). 只要与该北斗网格相交的要素",
+    "schema": {"type": "string"},
+}
+RESULTTYPE = {
+    "name": "resulttype",
+    "in": "query",
+    "required": False,
+    "description": "hits: only how many match. 只要数量",
+    "schema": {"type": "string", "enum": ["results", "hits"], "default": "results"},
+}
+SORTBY = {
+    "name": "sortby",
+    "in": "query",
+    "required": False,
+    "description": "Fields with commas; - before a name is descending. 按字段排序，- 为降序",
+    "schema": {"type": "string"},
+}
+FEATURE_ID = {
+    "name": "featureId",
+    "in": "path",
+    "required": True,
+    "description": "The feature's number. 要素编号",
+    "schema": {"type": "integer"},
+}
+EXCEPTION = {
+    "type": "object",
+    "required": ["code", "description"],
+    "properties": {
+        name: {"type": "string"} for name in ("type", "code", "description", "zh", "en")
+    },
+}
+# last part of an outside reference -> what stands for it here
+PARAMETERS = {
+    "featureId": FEATURE_ID,
+    "datetime": DATETIME,
+    "sortby.yaml": SORTBY,
+    **{
+        name: {"name": name, "in": "path", "required": True, "schema": {"type": kind}}
+        for name, kind in (
+            *(("tileMatrixSetId", "string"), ("tileMatrix", "integer")),
+            *(("tileRow", "integer"), ("tileCol", "integer")),
+        )
+    },
+}
+RESPONSES = {
+    "LandingPage": ("application/json", "The document"),
+    "Collection": ("application/json", "The collection"),
+    "Collections": ("application/json", "The collections"),
+    "Features": ("application/geo+json", "A page of features"),
+    "Feature": ("application/geo+json", "A feature"),
+}
+
+
+def openapi_document(service: Service, base: str) -> dict[str, Any]:
+    """The OpenAPI document of a service as seen from `base`."""
+    config = copy.deepcopy(service.config)
+    config["server"]["url"] = base
+    token = SERVING.set(service)
+    try:
+        document: dict[str, Any] = get_oas_30(config)
+    finally:
+        SERVING.reset(token)
+    for path, operations in document["paths"].items():
+        _make_true(path, operations)
+    document["components"]["schemas"]["exception"] = EXCEPTION
+    closed = _closed(document)
+    assert isinstance(closed, dict)
+    return closed
+
+
+def conformance(document: dict[str, Any]) -> dict[str, Any]:
+    """pygeoapi's list without what this server does not do."""
+    kept = [uri for uri in document["conformsTo"] if not any(word in uri for word in NOT_OURS)]
+    return document | {"conformsTo": kept}
+
+
+def _make_true(path: str, operations: dict[str, Any]) -> None:
+    operations.pop("post", None)
+    operations.pop("options", None)
+    get = operations.get("get", {})
+    parameters = get.get("parameters", [])
+    if path.endswith("/items"):
+        parameters += [DATETIME, GRIDCODE, RESULTTYPE]
+    elif path.endswith(("/items/{featureId}", "/{tileCol}")):
+        parameters.append(DATETIME)
+    # what pygeoapi calls vendor-specific is any name at all; unknown names are refused here
+    get["parameters"] = [p for p in parameters if not _names(p, "vendorSpecificParameters")]
+
+
+def _names(parameter: dict[str, Any], name: str) -> bool:
+    return str(parameter.get("$ref", "")).endswith(f"/{name}")
+
+
+def _closed(node: Any) -> Any:
+    """`node` with every reference to another server replaced by what it means."""
+    if isinstance(node, list):
+        return [_closed(part) for part in node]
+    if not isinstance(node, dict):
+        return node
+    reference = node.get("$ref")
+    if isinstance(reference, str) and not reference.startswith("#"):
+        return _meaning(reference.rsplit("/", 1)[-1])
+    return {name: _closed(part) for name, part in node.items()}
+
+
+def _meaning(name: str) -> dict[str, Any]:
+    if name in PARAMETERS:
+        return PARAMETERS[name]
+    if name in RESPONSES:
+        media, words = RESPONSES[name]
+        return {"description": words, "content": {media: {"schema": {"type": "object"}}}}
+    if name in ("InvalidParameter", "NotFound", "ServerError"):
+        schema = {"$ref": "#/components/schemas/exception"}
+        return {"description": name, "content": {"application/json": {"schema": schema}}}
+    return {"type": "object"}

@@ -1,0 +1,59 @@
+"""What only a request can do wrong: refused here, worded like every other error of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gis.errors import OneMapError
+
+
+class Refused(OneMapError):
+    """A request that can't be answered as it is."""
+
+    exit_code = 3
+    http_status = 400
+
+
+class NotThere(Refused):
+    """The address names nothing."""
+
+    http_status = 404
+
+
+class NotOffered(Refused):
+    """The standard has it, this server does not (yet)."""
+
+    http_status = 501
+
+
+def no_feature(layer: str, key: str) -> NotThere:
+    """There is no such feature (at that time)."""
+    return NotThere(
+        zh=f"图层 {layer} 没有要素 {key}（或该时间没有）。用 /collections/{layer}/items 查看",
+        en=f"layer {layer} has no feature {key} (or not at that time). "
+        f"See /collections/{layer}/items",
+        layer=layer,
+        key=key,
+    )
+
+
+def bad_value(name: str, value: str, zh: str, en: str) -> Refused:
+    """A parameter whose value can't be; `zh`, `en` say what would do."""
+    shown = value[:200]
+    return Refused(
+        zh=f"参数 {name} 的值“{shown}”无效：{zh}",
+        en=f"parameter {name} can't be {shown!r}: {en}",
+        parameter=name,
+        value=shown,
+    )
+
+
+def unknown_parameter(name: str, parameters: Iterable[str], fields: Iterable[str] = ()) -> Refused:
+    """A parameter nobody reads: a typing error would otherwise give unfiltered data."""
+    known, columns = ", ".join(sorted(parameters)), ", ".join(fields)
+    return Refused(
+        zh=f"不认识参数 {name[:80]}。参数：{known}" + (f"；字段：{columns}" if columns else ""),
+        en=f"unknown parameter {name[:80]!r}. Parameters: {known}"
+        + (f"; fields: {columns}" if columns else ""),
+        parameter=name[:80],
+    )
