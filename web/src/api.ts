@@ -1,0 +1,128 @@
+/** The server's routes. Every failure is a `Failure` that can be shown to a person. */
+
+import type {
+  AlertFile,
+  AlertRow,
+  Config,
+  Item,
+  Label,
+  Readings,
+  SearchAnswer,
+  Version,
+} from "./contract";
+import { text } from "./i18n";
+
+/** Why an answer did not come, in both languages. `status` 0 = the server was not reached. */
+export class Failure extends Error {
+  constructor(
+    readonly status: number,
+    readonly label: Label,
+  ) {
+    super(label.en);
+  }
+}
+
+export const ORIGIN = location.origin;
+
+/** Address pattern of a layer's vector tiles, the city as of `date` (null = now). */
+export function tileAddress(layer: string, date: string | null): string {
+  const time = date ? `&datetime=${date}` : "";
+  return `${ORIGIN}/collections/${layer}/tiles/WebMercatorQuad/{z}/{y}/{x}?f=mvt${time}`;
+}
+
+export function tilesetAddress(layer: string, date: string | null): string {
+  return `${ORIGIN}/3dtiles/${layer}/tileset.json${date ? `?datetime=${date}` : ""}`;
+}
+
+export function chipAddress(alert: number, name: string): string {
+  return `${ORIGIN}/map/alerts/${alert}/${encodeURIComponent(name)}.png`;
+}
+
+export const config = (): Promise<Config> => get("/map/config.json");
+
+export const counts = async (date: string | null): Promise<Record<string, number>> =>
+  (await get<{ layers: Record<string, number> }>("/map/counts.json", { datetime: date })).layers;
+
+export const search = (q: string, signal: AbortSignal): Promise<SearchAnswer> =>
+  get("/map/search.json", { q }, signal);
+
+export const item = (layer: string, id: number, date: string | null): Promise<Item> =>
+  get(`/collections/${layer}/items/${id}`, { f: "json", datetime: date });
+
+export const history = async (layer: string, id: number): Promise<Version[]> =>
+  (await get<{ versions: Version[] }>(`/collections/${layer}/items/${id}/history`)).versions;
+
+export const readings = (datastream: string, hours: number): Promise<Readings> =>
+  get("/map/readings.json", { datastream, hours: String(hours) });
+
+export const alertFile = (key: number): Promise<AlertFile> => get(`/map/alerts/${key}.json`);
+
+export interface AlertFilter {
+  state: string;
+  reason: string;
+  county: string;
+}
+
+/** The work list: of today from the alerts' own route, of a past date from the layer's items. */
+export async function alerts(filter: AlertFilter, date: string | null): Promise<AlertRow[]> {
+  if (date === null) {
+    const wanted = { ...filter, limit: "500" };
+    return (await get<{ alerts: AlertRow[] }>("/map/alerts.json", wanted)).alerts;
+  }
+  const page = await get<{ features: Item[] }>("/collections/alerts/items", {
+    f: "json",
+    limit: "500",
+    datetime: date,
+  });
+  return page.features
+    .map(alertRow)
+    .filter((a) => !filter.state || a.state === filter.state)
+    .filter((a) => !filter.reason || a.reasons.includes(filter.reason))
+    .filter((a) => !filter.county || a.county_code === filter.county)
+    .sort((a, b) => b.score - a.score || b.area_m2 - a.area_m2);
+}
+
+function alertRow(feature: Item): AlertRow {
+  const properties = feature.properties as unknown as Omit<AlertRow, "reasons" | "key">;
+  const [lon, lat] = firstPosition(feature.geometry);
+  const reasons = String(feature.properties["reasons"] ?? "").split(",");
+  return { ...properties, key: feature.id, reasons, lon, lat };
+}
+
+/** Some position of a geometry: enough to fly there. */
+export function firstPosition(geometry: GeoJSON.Geometry | null): [number, number] {
+  if (!geometry || geometry.type === "GeometryCollection") return [0, 0];
+  let inner: unknown = geometry.coordinates;
+  while (Array.isArray(inner) && Array.isArray(inner[0])) inner = inner[0];
+  return inner as [number, number];
+}
+
+async function get<T>(
+  path: string,
+  params: Record<string, string | null> = {},
+  signal?: AbortSignal,
+): Promise<T> {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(params)) if (value) query.set(name, value);
+  const address = `${path}${query.size ? `?${query}` : ""}`;
+  let response: Response;
+  try {
+    response = await fetch(address, { headers: { Accept: "application/json" }, signal: signal ?? null });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Failure(0, text("unreachable"));
+  }
+  if (!response.ok) throw new Failure(response.status, await said(response));
+  return (await response.json()) as T;
+}
+
+/** The server's own words where it sent any. */
+async function said(response: Response): Promise<Label> {
+  try {
+    const body = (await response.json()) as { zh?: string; en?: string; description?: string };
+    const fallback = body.description ?? response.statusText;
+    return { zh: body.zh ?? fallback, en: body.en ?? fallback };
+  } catch {
+    return { zh: `服务器答复 ${response.status}`, en: `the server answered ${response.status}` };
+  }
+}

@@ -1,0 +1,205 @@
+/** What the server answers, as `docs/api.md` has it. Degrees are CGCS2000, longitude first. */
+
+export interface Label {
+  zh: string;
+  en: string;
+}
+
+export type Bbox = [west: number, south: number, east: number, north: number];
+
+export type Scalar = string | number | boolean | null;
+
+export interface Code extends Label {
+  color: string | null;
+}
+
+export interface Field {
+  name: string;
+  title: Label;
+  type: "text" | "integer" | "number" | "boolean" | "date" | "datetime" | "code";
+  unit: string | null;
+  codes: Record<string, Code> | null;
+}
+
+export interface LayerStyle {
+  kind:
+    | "fill"
+    | "hatch"
+    | "outline"
+    | "building"
+    | "line"
+    | "point"
+    | "road"
+    | "label"
+    | "red_line"
+    | "alert";
+  color?: string;
+  color_by?: string;
+  label?: string;
+}
+
+export interface Layer {
+  id: string;
+  title: Label;
+  theme: string;
+  geometry: string;
+  order: number;
+  classification: "public" | "internal" | "sensitive";
+  owner: Label;
+  accuracy_m: number;
+  style: LayerStyle;
+  key: string[];
+  fields: Field[];
+  features: number;
+  solid: "extrude" | "tube" | "manhole" | null;
+  latest: boolean;
+  extent: Bbox | null;
+}
+
+export interface Delivery {
+  id: number;
+  layer: string;
+  as_of: string;
+  received_at: string;
+  department: string | null;
+  source: string;
+  mode: string;
+  new: number;
+  changed: number;
+  closed: number;
+  quarantined: number;
+}
+
+export interface Config {
+  version: string;
+  city: {
+    code: string;
+    name: Label;
+    bbox: Bbox;
+    home: { lon: number; lat: number; zoom: number };
+    metric_frame: string;
+    geoid_undulation_m: number | null;
+    timezone: string;
+  };
+  themes: { id: string; title: Label }[];
+  layers: Layer[];
+  deliveries: Delivery[];
+  alerts: {
+    states: { code: string; zh: string; en: string; color: string }[];
+    reasons: { code: string; zh: string; en: string }[];
+    counties: { code: string; name: string }[];
+  };
+}
+
+export interface Item {
+  id: number;
+  geometry: GeoJSON.Geometry | null;
+  properties: Record<string, Scalar>;
+}
+
+export interface Version {
+  version_id: number;
+  valid_from: string;
+  valid_to: string | null;
+  opened_by: number;
+  closed_by: number | null;
+  accuracy_m: number | null;
+  place_code: string | null;
+  geometry: GeoJSON.Geometry | null;
+  properties: Record<string, Scalar>;
+}
+
+export interface SearchResult {
+  title: string;
+  subtitle: Label;
+  layer: string | null;
+  id: number | null;
+  lon: number;
+  lat: number;
+  bbox: Bbox | null;
+}
+
+export interface SearchAnswer {
+  query: string;
+  read_as: Label | null;
+  results: SearchResult[];
+}
+
+/** One line of the work list. */
+export interface AlertRow {
+  key: number;
+  alert_id: string;
+  state: string;
+  kind: string;
+  reasons: string[];
+  score: number;
+  area_m2: number;
+  area_band_m2: number | null;
+  delta_h_m: number | null;
+  delta_h_band_m: number | null;
+  stage: string | null;
+  image_date: string | null;
+  county_code: string | null;
+  parcel_code: string | null;
+  note: string | null;
+  lon: number;
+  lat: number;
+}
+
+export interface Reason {
+  code: string;
+  title: Label;
+  law: Label;
+  figures: Record<string, number>;
+  consulted: { layer: string; key: number; version_id: number }[];
+}
+
+export interface Consulted {
+  layer: string;
+  key: number;
+  version_id: number;
+  valid_from?: string;
+  properties?: Record<string, Scalar>;
+}
+
+export interface TrailStep {
+  at: string;
+  event: "raised" | "again" | "reopened" | "suppressed" | "state";
+  from_state: string | null;
+  to_state: string | null;
+  note: string | null;
+  who: string;
+  run: number | null;
+  undone_at: string | null;
+}
+
+export interface Evidence {
+  run: number;
+  engine: string;
+  engine_version: string;
+  rules_version: string;
+  before_image: string;
+  after_image: string;
+  before_date: string;
+  image_date: string;
+  ran_at: string;
+}
+
+export interface AlertFile {
+  key: number;
+  alert_id: string;
+  place_code: string | null;
+  valid_from: string;
+  properties: Omit<AlertRow, "lon" | "lat" | "key"> & Record<string, unknown>;
+  geometry: GeoJSON.Geometry;
+  reasons: Reason[];
+  consulted: Consulted[];
+  chips: string[];
+  evidence: Evidence[];
+  trail: TrailStep[];
+}
+
+export interface Readings {
+  datastream: string;
+  readings: [time: string, value: number][];
+}
