@@ -20,7 +20,7 @@ def init(console: Console) -> None:
     """
     from gis.layers import load_registry
     from gis.store import prepare
-    from gis.store.condition import without_password
+    from gis.store.translate import without_password
     from gis.store.pool import address
 
     registry = load_registry(console.settings.config, console.settings.data)

@@ -48,6 +48,7 @@ from gis.coords.normalise import (
     to_metric,
 )
 from gis.coords.prj import frame_from_prj
+from gis.coords.readings import Reading, possible_readings
 from gis.coords.spelling import norm_frame
 from gis.coords.transform import Transformation, find_transformation
 
@@ -61,6 +62,8 @@ __all__ = [
     "BD09MC",
     "norm_frame",
     "frame_from_prj",
+    "Reading",
+    "possible_readings",
     "from_epsg",
     "is_known_epsg",
     "first_axis_is_north",

@@ -11,10 +11,11 @@ from typing import Literal
 
 import numpy as np
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from gis.coords import LocalFrame, normalise
 from gis.errors import LayerError, SourceError
-from gis.ingest.placement import Placement, place, refuse_inaccurate, refuse_worse
+from gis.ingest.placement import Placement, place, refuse_elsewhere, refuse_inaccurate, refuse_worse
 from gis.ingest.report import FrameReport, LoadReport
 from gis.layers import Batch, GoodRows, Layer, RawBatch, Registry, Reject
 from gis.layers.checks import check
@@ -59,7 +60,7 @@ class _Walk:
     registry: Registry
     placement: Placement
     local: Mapping[str, LocalFrame]
-    inside: shapely.Geometry | None
+    inside: BaseGeometry | None
     rows_in: int = 0
     accuracy_m: float = 0.0
     steps: tuple[str, ...] = ()
@@ -70,6 +71,10 @@ class _Walk:
         self.rows_in += len(raw) + len(raw.rejects)
         frame = self.placement.frame
         moved = normalise(raw.geometry, frame, local=self.local)
+        if self.rows_in == len(raw) + len(raw.rejects):  # the first rows speak for the file
+            refuse_elsewhere(
+                self.delivery, self.placement, raw.geometry, moved, self.inside, self.local
+            )
         refuse_worse(self.delivery, self.placement, self.layer, moved.accuracy_m)
         self.accuracy_m = max(self.accuracy_m, moved.accuracy_m)
         self.steps = moved.steps
@@ -234,7 +239,7 @@ def _as_of(text: str | None, registry: Registry) -> Instant | None:
     return when
 
 
-def _inside(store: Store, registry: Registry, layer: Layer) -> shapely.Geometry | None:
+def _inside(store: Store, registry: Registry, layer: Layer) -> BaseGeometry | None:
     """The city's area, degrees: its administrative areas where they are stored, else the box of
     config/city.yml; None for layers that do not ask."""
     if not any(c.name == "inside_city" for c in layer.checks):

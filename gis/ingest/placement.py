@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gis.coords import STORAGE, Frame, LocalFrame, find_transformation, norm_frame
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from gis.coords import (
+    STORAGE,
+    Area,
+    Frame,
+    LocalFrame,
+    Normalised,
+    find_transformation,
+    norm_frame,
+    possible_readings,
+)
 from gis.errors import FrameMismatch, NoAccurateTransform, UnknownFrame
 from gis.layers import Layer
 from gis.sources import Delivery
@@ -76,4 +90,46 @@ def refuse_worse(delivery: Delivery, placement: Placement, layer: Layer, accurac
         source=name,
         accuracy_m=accuracy_m,
         needed_m=layer.accuracy_m,
+    )
+
+
+def refuse_elsewhere(
+    delivery: Delivery,
+    placement: Placement,
+    came: NDArray[np.object_],
+    moved: Normalised,
+    inside: BaseGeometry | None,
+    local: Mapping[str, LocalFrame],
+) -> None:
+    """Raises FrameMismatch where the numbers contradict the frame: not one geometry can be in it,
+    or not one lies in the city although, read in another frame, most would. Rows that are astray
+    one by one are the quarantine's business, as is a whole file of another place."""
+    there = ~shapely.is_missing(came) & ~shapely.is_empty(came)
+    if not there.any():
+        return
+    lost = bool(moved.failed[there].all())
+    if not lost and (inside is None or shapely.intersects(inside, moved.geometry).any()):
+        return
+    likely: list[str] = []
+    if inside is not None:
+        corners = np.array([shapely.get_coordinates(shape)[0] for shape in came[there]])
+        readings = possible_readings(corners, Area(*inside.bounds), local=local)
+        likely = [f"{r.frame} ({r.text()})" for r in readings]
+    if not lost and not likely:
+        return
+    name, frame = delivery.path.name, placement.frame
+    x, y = shapely.get_coordinates(came[there][0])[0].tolist()
+    raise FrameMismatch(
+        zh=f"{name} 的坐标与 {frame} 矛盾（例如 {x:.10g}, {y:.10g}），整份拒收。"
+        + (f"这些数字更像：{'；'.join(likely)}。请核对后用 --crs 指定" if likely else "请核对"),
+        en=f"the coordinates of {name} contradict {frame} (such as {x:.10g}, {y:.10g}); the file "
+        f"is refused. "
+        + (
+            f"They look like: {'; '.join(likely)}. Check it and pass --crs"
+            if likely
+            else "Check it"
+        ),
+        source=name,
+        declared=frame.name,
+        likely=likely[0] if likely else None,
     )

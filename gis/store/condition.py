@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from psycopg.rows import dict_row
 
 from gis.store.pool import Layers, Store
 from gis.store.queries import layer_table, query
+from gis.store.translate import without_password
 
 ALERTS = "alerts"
 
@@ -49,15 +49,6 @@ def status(store: Store, registry: Layers) -> dict[str, Any]:
         "alerts": alerts,
         "disk_mb": round(size / 1e6, 1),
     }
-
-
-def without_password(url: str) -> str:
-    """The address as it may be shown and logged."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    netloc = parts.netloc.replace(f":{parts.password}@", ":***@", 1)
-    return urlunsplit(parts._replace(netloc=netloc))
 
 
 def _versions(conn: psycopg.Connection, layer: str) -> int:

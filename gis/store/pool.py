@@ -19,7 +19,7 @@ from gis.settings import Settings
 from gis.store.cluster import Cluster
 from gis.store.migrate import migrate, only_initialiser, pending
 from gis.store.tables import ensure_layer
-from gis.store.translate import pg_errors
+from gis.store.translate import pg_errors, without_password
 
 # The pool reports each failed attempt as a warning; we report the outcome once, as an error.
 logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
@@ -64,7 +64,8 @@ class Store:
         if read_only:
             options.append("-c default_transaction_read_only=on")
         arguments = {"options": " ".join(options), "autocommit": True, "connect_timeout": 10}
-        with pg_errors("连接数据库", "connect to the database"):
+        shown = without_password(url)
+        with pg_errors(f"连接数据库 {shown}", f"connect to the database {shown}"):
             psycopg.connect(url, **arguments).close()  # type: ignore[arg-type]  # as the pool does
             pool = ConnectionPool(
                 url,
@@ -144,7 +145,8 @@ def init_store(settings: Settings, registry: Layers) -> Store:
 
 def prepare(url: str, registry: Layers) -> list[str]:
     """Migrate and make or alter layer tables; return what was done, in words."""
-    doing = pg_errors("初始化数据库", "initialise the database")
+    shown = without_password(url)
+    doing = pg_errors(f"初始化数据库 {shown}", f"initialise the database {shown}")
     with doing, psycopg.connect(url, autocommit=True, connect_timeout=10) as conn:
         done = [f"migration {m.number:03}_{m.name}" for m in migrate(conn)]
         with only_initialiser(conn), conn.transaction():

@@ -13,7 +13,7 @@ from store_trials import FRAME, day, make_rows
 from gis.layers import Registry
 from gis.layers.batch import Reject
 from gis.store import DeliveryHead, Store, begin, status
-from gis.store.condition import without_password
+from gis.store.translate import without_password
 
 PROJECT = Path(__file__).resolve().parents[2]
 
