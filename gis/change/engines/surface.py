@@ -179,11 +179,12 @@ def _green_share(sheets: Sheets, box: Box, core: Mask, rise: bool) -> float:
 
 
 def _width(outline: shapely.Polygon) -> float:
-    """Width of the long rectangle with the same area and perimeter (pixel steps taken off)."""
+    """Width of the long rectangle with the same area and perimeter (pixel steps taken off), but
+    not above that of the box around it: steps are few where the walls run along the pixels."""
     half = outline.length / 2 * np.pi / 4
     area = outline.area
-    return (
-        float(half - np.sqrt(half * half - 4 * area)) / 2
-        if half * half > 4 * area
-        else float(np.sqrt(area))
-    )
+    root = half * half - 4 * area
+    alike = float(half - np.sqrt(root)) / 2 if root > 0 else float(np.sqrt(area))
+    corners = shapely.get_coordinates(shapely.oriented_envelope(outline))
+    sides = np.hypot(*np.diff(corners[:3], axis=0).T)
+    return min(alike, float(sides.min()))
