@@ -19,6 +19,7 @@ from gis.ingest.placement import Placement, place, refuse_elsewhere, refuse_inac
 from gis.ingest.report import FrameReport, LoadReport
 from gis.layers import Batch, GoodRows, Layer, RawBatch, Registry, Reject
 from gis.layers.checks import check
+from gis.layers.keys import key_of
 from gis.sources import Delivery, open_delivery
 from gis.store import (
     Counts,
@@ -125,6 +126,11 @@ class _Walk:
             self.reasons[reject.code] += 1
         return tuple(out)
 
+    def keys(self, rejects: tuple[Reject, ...]) -> list[tuple[object, ...]]:
+        """Business keys of refused rows, where they can be read."""
+        found = (key_of(self.layer, self.registry, reject.raw) for reject in rejects)
+        return [key for key in found if key is not None]
+
     def _swapped(self, raw: RawBatch, indices: list[int]) -> list[bool]:
         if not indices:
             return []
@@ -183,13 +189,13 @@ def ingest(
     )
     with begin(store, head, dry_run=request.dry_run) as loading:
         loading.add(checked[0])
-        loading.reject(checked[1])
+        loading.reject(checked[1], walk.keys(checked[1]))
         progress(walk.rows_in)
         for raw in batches:
             before = walk.rows_in
             good, rejects = walk.step(raw)
             loading.add(good)
-            loading.reject(rejects)
+            loading.reject(rejects, walk.keys(rejects))
             progress(walk.rows_in - before)
         counts = loading.apply()
     return _report(walk, request, counts, time.monotonic() - started)
@@ -220,6 +226,7 @@ def _report(walk: _Walk, request: IngestRequest, counts: Counts, seconds: float)
         changed=counts.changed,
         unchanged=counts.unchanged,
         closed=counts.closed,
+        kept=counts.kept,
         quarantined=counts.quarantined,
         reasons=dict(sorted(walk.reasons.items())),
         seconds=round(seconds, 3),

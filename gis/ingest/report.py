@@ -39,6 +39,7 @@ class LoadReport:
     changed: int
     unchanged: int
     closed: int
+    kept: int  # features a full delivery left as they were, their rows being in quarantine
     quarantined: int
     reasons: Mapping[str, int]  # reason code -> rows, of what was quarantined
     seconds: float

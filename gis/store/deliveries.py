@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 import psycopg
 import shapely
-from psycopg.sql import SQL, Composed, Identifier
+from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 from psycopg.types.json import Jsonb
 
 from gis.errors import Conflict, StoreError, UnknownFrame, UnknownLayer
@@ -87,7 +87,8 @@ class Counts:
     """What came of a delivery. accepted = new + changed + unchanged, always.
 
     `closed` are features the delivery ended: in `full` those it no longer holds, in `delete`
-    those it names (which are its `changed`; a name that is not there is `unchanged`).
+    those it names (which are its `changed`; a name that is not there is `unchanged`). `kept` are
+    features that a full delivery would have ended, had it not held a refused row of theirs.
     """
 
     delivery: int
@@ -98,6 +99,7 @@ class Counts:
     closed: int
     quarantined: int
     accepted: int
+    kept: int = 0
 
     def __post_init__(self) -> None:
         if self.accepted != self.new + self.changed + self.unchanged:
@@ -132,10 +134,16 @@ class Loading:
             statement = query("batch_copy", columns=_names(self.head.layer.field_names))
             self._copy(statement, good_rows(good))
 
-    def reject(self, rejects: Sequence[Reject]) -> None:
-        """Put refused rows on record."""
+    def reject(self, rejects: Sequence[Reject], keys: Sequence[tuple[Any, ...]] = ()) -> None:
+        """Put refused rows on record. `keys`: the business keys of those where it could be read;
+        their features stay as they were."""
         if rejects:
             self._copy(query("quarantine_copy"), rejected_rows(self.delivery, rejects))
+        if keys:
+            names = self.head.layer.key
+            values = SQL(", ").join([Placeholder()] * len(names))
+            with self.connection.cursor() as cur:
+                cur.executemany(query("kept_add", key=_names(names), values=values), keys)
 
     def apply(self) -> Counts:
         """Compare with what is stored, carry out the mode, write the ledger's line.
@@ -168,6 +176,7 @@ class Loading:
             "changed": changed,
             "unchanged": accepted - new - changed,
             "closed": closed,
+            "kept": self._kept(table, keys) if self.head.mode == "full" else 0,
         }
         self._keep_books(figures, touched=sum(done.values()))
         return self.counts  # type: ignore[return-value]  # just set
@@ -181,10 +190,16 @@ class Loading:
     def _row(self, statement: Composed, params: Mapping[str, Any] | None = None) -> Any:
         return self.connection.execute(statement, params).fetchone()
 
+    def _kept(self, table: Composable, keys: Mapping[str, Composed]) -> int:
+        statement = query("kept_count", table=table, kept_key=keys["kept"], old_key=keys["old"])
+        return int(self._row(statement)[0])
+
     def _step(self, name: str) -> int:
         layer = self.head.layer
         parts: dict[str, Any] = {"table": layer_table(layer.id)}
         params: dict[str, Any] = {"as_of": self.as_of, "delivery": self.delivery}
+        if name == "close_missing":
+            parts |= {"kept_key": _keys(layer)["kept"], "old_key": _keys(layer)["old"]}
         if name == "open_new":
             parts["columns"] = _names(layer.field_names)
             parts["batch_columns"] = _names(layer.field_names, "b")
@@ -256,6 +271,11 @@ def begin(store: Store, head: DeliveryHead, *, dry_run: bool = False) -> Iterato
             SQL(" ").join((Identifier(f.name), column_type(f.type))) for f in head.layer.fields
         ]
         conn.execute(query("batch_create", columns=SQL(", ").join(columns)))
+        key = [
+            SQL(" ").join((Identifier(name), column_type(head.layer.field(name).type)))
+            for name in head.layer.key
+        ]
+        conn.execute(query("kept_create", columns=SQL(", ").join(key)))
         row = conn.execute(
             query("delivery_open"),
             {
@@ -322,7 +342,7 @@ def _names(names: Sequence[str], table: str | None = None) -> Composed:
 
 def _keys(layer: Layer) -> dict[str, Composed]:
     """The business key, bare and under each name a query gives its table."""
-    aliases = {"batch": "b", "old": "old", "b": "b", "t": "t"}
+    aliases = {"batch": "b", "old": "old", "b": "b", "t": "t", "kept": "k"}
     return {"plain": _names(layer.key)} | {k: _names(layer.key, a) for k, a in aliases.items()}
 
 

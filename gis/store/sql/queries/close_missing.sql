@@ -1,6 +1,9 @@
--- a full delivery ends every current version it no longer holds
+-- a full delivery ends every current version it no longer holds; a row that was refused still says
+-- that its feature is there
 UPDATE {table} AS old
 SET valid = tstzrange(lower(old.valid), %(as_of)s), closed_by = %(delivery)s
 WHERE upper_inf(old.valid) AND NOT EXISTS (
     SELECT FROM matched AS m WHERE m.version_id = old.version_id
+) AND NOT EXISTS (
+    SELECT FROM kept AS k WHERE ROW({kept_key}) = ROW({old_key})
 )

@@ -1,0 +1,2 @@
+-- a refused row whose key could be read
+INSERT INTO kept ({key}) VALUES ({values})

@@ -1,0 +1,2 @@
+-- business keys of refused rows: their features stay as they were, whatever the mode
+CREATE TEMP TABLE kept ({columns}) ON COMMIT DROP
