@@ -84,6 +84,7 @@ def _table(report: LoadReport) -> Table:
         ("  变更 changed", report.changed),
         ("  未变 unchanged", report.unchanged),
         ("关闭 closed", report.closed),
+        ("保留 kept", report.kept),
         ("隔离 quarantined", report.quarantined),
         *((f"  {code}", count) for code, count in report.reasons.items()),
         ("用时 seconds", report.seconds),
