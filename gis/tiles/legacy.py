@@ -39,7 +39,8 @@ class B3dmWriter:
             return b""
         features = B3dmFeatureTable()
         # without it the tables are not 8-aligned, and ids are attached to nothing
-        features.header.data["BATCH_LENGTH"] = len(columns[0].values)
+        length: Any = len(columns[0].values)
+        features.header.data["BATCH_LENGTH"] = length
         table = BatchTable()
         for column in columns:
             table.add_property_as_json(column.name, _nulls(column))
@@ -51,9 +52,8 @@ class B3dmWriter:
             primitives=[GltfPrimitive(triangles=mesh.triangles.astype(np.uint32))],
             additional_attributes=[ids],
         )
-        return bytes(
-            B3dm.from_meshes([model], batch_table=table, feature_table=features).to_array()
-        )
+        tile = B3dm.from_meshes([model], batch_table=table, feature_table=features)
+        return bytes(tile.to_array())
 
 
 def legacy_document(plan: Plan, written: Mapping[tuple[int, int, int], str]) -> bytes:

@@ -156,6 +156,7 @@ def _replacing(out: Path) -> Iterator[Path]:
             en=f"{out} exists and is not a tileset. Give another folder",
             path=str(out),
         )
+    out = out.absolute()
     making = out.with_name(f".{out.name}.{uuid4().hex[:8]}")
     try:
         making.mkdir(parents=True)
