@@ -155,7 +155,8 @@ def _build_tiles(console: Console, store: Store, registry: Registry) -> dict[str
     from gis.tiles import build
 
     out = console.settings.home / "tiles"
-    return {layer: build(store, registry, layer, out / layer) for layer in ("buildings",)}
+    solid = [layer.id for layer in registry.layers.values() if layer.solid]
+    return {layer: build(store, registry, layer, out / layer) for layer in solid}
 
 
 def _write_config(console: Console, registry: Registry) -> None:
