@@ -23,6 +23,7 @@ HEAD = (
     "# Written by `gis config write` from the layer definitions: edit those, not this file.\n"
 )
 DEFAULT_ITEMS, MOST_ITEMS = 100, 10_000
+GRID = "WebMercatorQuad"
 MVT = "application/vnd.mapbox-vector-tile"
 LICENSE = "https://www.apache.org/licenses/LICENSE-2.0"
 
@@ -97,6 +98,8 @@ def _server(settings: Settings) -> dict[str, Any]:
         "encoding": "utf-8",
         "languages": ["zh-CN", "en-US"],
         "pretty_print": False,
+        # pygeoapi wants a background for its pages; ours show none
+        "map": {"url": f"{public_url(settings)}/map", "attribution": "One Map"},
         "limits": {
             "default_items": DEFAULT_ITEMS,
             "max_items": MOST_ITEMS,
@@ -122,7 +125,7 @@ def _metadata(registry: Registry, settings: Settings) -> dict[str, Any]:
         },
         "license": {"name": "Apache-2.0", "url": LICENSE},
         "provider": {"name": {"zh": city.zh, "en": city.en}, "url": public_url(settings)},
-        "contact": {"name": {"zh": f"{city.zh}一张图", "en": f"One Map of {city.en}"}},
+        "contact": {"name": f"{city.zh}一张图 One Map of {city.en}"},
     }
 
 
@@ -152,7 +155,7 @@ def _collection(layer: Layer, registry: Registry) -> dict[str, Any]:
                 "name": "gis.api.providers.tiles.OneMapTileProvider",
                 "data": layer.id,
                 "options": {
-                    "schemes": ["WebMercatorQuad"],
+                    "schemes": [GRID],
                     "zoom": {"min": 0, "max": DEEPEST},
                 },
                 "format": {"name": "mvt", "mimetype": MVT},

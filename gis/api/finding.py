@@ -30,8 +30,11 @@ GRID_CODE = re.compile(r"[NS]\d{2}[A-V]\w{0,16}", re.IGNORECASE)
 # 114.02, 114°01′19.2″E, 北纬32度58分: what one of two coordinates looks like
 MARKS = "NSEW东南西北经纬度分秒°º′'’″\"”"
 ONE = rf"[{MARKS}]*\s*[-+]?\d+(?:\.\d+)?(?:\s*[{MARKS}]\s*(?:\d+(?:\.\d+)?)?)*"
-PAIR = re.compile(
-    rf"\s*(?P<a>{ONE})(?:\s*[,，;；]\s*|\s+)(?P<b>{ONE})(?:[\s,，;；]+(?P<frame>\S.*))?\s*"
+FRAME = r"(?P<frame>(?:[A-Za-z]{2}|[\u4e00-\u9fff]{2})\S*)"
+# with a comma each side may hold blanks (114 1 12E, 32 58 48N); without one it may not
+PAIRS = (
+    re.compile(rf"(?P<a>[^,，;；]+)[,，;；](?P<b>[^,，;；]+?)(?:[\s,，;；]+{FRAME})?"),
+    re.compile(rf"(?P<a>{ONE})\s+(?P<b>{ONE})(?:[\s,，;；]+{FRAME})?"),
 )
 LATITUDE, LONGITUDE = re.compile(r"[NS纬]"), re.compile(r"[EW经]")
 ZONES = range(25, 46)  # 3-degree zones of China: 38502117 lies in zone 38
@@ -88,7 +91,7 @@ def _grid(words: str) -> dict[str, Any] | None:
 
 def _coordinate(service: Service, words: str) -> dict[str, Any] | None:
     """None where it is no pair of numbers, or nobody could say where it lies."""
-    parts = PAIR.fullmatch(words)
+    parts = next((found for pair in PAIRS if (found := pair.fullmatch(words))), None)
     if parts is None:
         return None
     try:

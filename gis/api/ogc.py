@@ -19,11 +19,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gis.api.answers import HTML, JSON, answer, base_url, wants_html
+from gis.api.config import GRID
 from gis.api.failures import error_answer
 from gis.api.openapi import conformance, openapi_document
 from gis.api.pages import page
 from gis.api.parameters import read_item, read_items
-from gis.api.refusals import NotOffered, Refused
+from gis.api.refusals import NotOffered, Refused, no_grid
 from gis.api.service import ASKED, SERVING, Service, service_of
 
 Function = Callable[..., tuple[dict[str, Any], int, Any]]
@@ -148,8 +149,10 @@ def _route(
 ) -> Callable[[Request], Response]:
     def endpoint(request: Request) -> Response:
         words = [request.path_params[name] for name in names]
-        if "layer" in names:  # our own words for a layer that is not there
+        if "layer" in names:  # our own words for what is not there
             service_of(request).registry.get(request.path_params["layer"])
+            if request.path_params.get("grid", GRID) != GRID:
+                raise no_grid()
         return _respond(request, function, *words, template=template)
 
     # what /metrics calls it; pygeoapi's decorated functions have all the same name

@@ -37,6 +37,14 @@ def no_feature(layer: str, key: str) -> NotThere:
     )
 
 
+def no_grid() -> NotThere:
+    """Tiles are there in one grid and one format."""
+    return NotThere(
+        zh="瓦片只有 WebMercatorQuad 网格、f=mvt 格式",
+        en="tiles are there in the grid WebMercatorQuad, as f=mvt",
+    )
+
+
 def bad_value(name: str, value: str, zh: str, en: str) -> Refused:
     """A parameter whose value can't be; `zh`, `en` say what would do."""
     shown = value[:200]

@@ -10,15 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gis.api.answers import FOR_EVER, JSON, answer
-from gis.api.config import MVT
+from gis.api.config import GRID, MVT
 from gis.api.parameters import read_when
-from gis.api.refusals import NotThere
+from gis.api.refusals import NotThere, no_grid
 from gis.api.service import Service, service_of
 from gis.layers import Layer
 from gis.store import Instant, When, tile, version_at
 from gis.tiles import content_glb, node_json, tileset_json
 
-GRID = "WebMercatorQuad"
 CACHED_BYTES = 64 * 2**20
 GLB, TILESET_CACHE = "model/gltf-binary", "public, max-age=5"
 CacheKey = tuple[object, ...]
@@ -58,9 +57,7 @@ def get_tile(request: Request) -> Response:
     format_ = request.query_params.get("f", "mvt")
     grid = request.path_params["grid"]
     if grid != GRID or format_ not in ("mvt", "pbf"):
-        raise NotThere(
-            zh=f"只有 {GRID} 网格的 f=mvt 瓦片", en=f"tiles are there in {GRID}, as f=mvt"
-        )
+        raise no_grid()
     z, row, col = (_index(request.path_params[name]) for name in ("z", "row", "col"))
     body = _vector_tile(request.app.state.tiles, service, layer, (z, col, row), when)
     if not body:
