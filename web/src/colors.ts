@@ -13,8 +13,13 @@ export function colorField(layer: Layer): Field | null {
 /** Codes of a layer's legend that have a colour, in the code list's order. */
 export function colorCodes(layer: Layer): [code: string, entry: Code & { color: string }][] {
   const codes = Object.entries(colorField(layer)?.codes ?? {});
+  // JavaScript puts names that look like integers first: "1001" before "0101".
+  if (codes.every(([code]) => /^\d+$/.test(code))) codes.sort(([a], [b]) => (a < b ? -1 : 1));
   return codes.filter((pair): pair is [string, Code & { color: string }] => pair[1].color !== null);
 }
+
+/** Whether a code means something to people (0701, WS); `residential` is only our own name. */
+export const isPublicCode = (code: string): boolean => /[0-9A-Z]/.test(code);
 
 export const layerColor = (layer: Layer): string =>
   layer.style.color ?? colorCodes(layer)[0]?.[1].color ?? PLAIN;

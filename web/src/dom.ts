@@ -71,5 +71,6 @@ export const ICONS = {
   link: "M10 14a4 4 0 0 0 6 0l3-3a4 4 0 0 0-6-6l-1 1M14 10a4 4 0 0 0-6 0l-3 3a4 4 0 0 0 6 6l1-1",
   target: "M12 5a7 7 0 1 1 0 14a7 7 0 0 1 0-14zM12 2v4M12 18v4M2 12h4M18 12h4",
   clock: "M12 3a9 9 0 1 1 0 18a9 9 0 0 1 0-18zM12 7v5l3.500 2",
+  calendar: "M4 6h16v14H4zM4 10h16M8 3v4M16 3v4",
   home: "M4 11l8-7 8 7M6 10v10h12V10",
 } as const;

@@ -1,5 +1,6 @@
 /** Numbers, dates and places the way people read them. */
 
+import { isPublicCode } from "./colors";
 import type { Field, Scalar } from "./contract";
 import { say, words } from "./i18n";
 
@@ -22,7 +23,8 @@ export function value(field: Field, raw: Scalar | undefined, unit: string | null
   if (raw === null || raw === undefined || raw === "") return DASH;
   if (field.type === "code") {
     const code = field.codes?.[String(raw)];
-    return code ? `${say(code)} (${raw})` : String(raw);
+    if (!code) return String(raw);
+    return isPublicCode(String(raw)) ? `${say(code)} (${raw})` : say(code);
   }
   if (field.type === "boolean") return words(raw ? "yes" : "no");
   if (field.type === "number" || field.type === "integer") {

@@ -8,7 +8,7 @@ import type {
 
 import { colorCodes, colorField, layerColor, mix, PLAIN } from "../colors";
 import type { Layer } from "../contract";
-import { dotName, hatchName, markName } from "./patterns";
+import { hatchName, markName } from "./patterns";
 import type { Palette } from "./palette";
 
 type Color = DataDrivenPropertyValueSpecification<string>;
@@ -220,7 +220,9 @@ const DRAWINGS: Record<Layer["style"]["kind"], Drawing> = {
     { ...part(layer, "fill"), type: "fill", paint: { "fill-color": byCode(layer), "fill-opacity": 0.38 * o } },
     line(layer, "edge", byCode(layer), { width: grow(1.4, 3), opacity: o }),
     {
-      ...part(layer, "mark"),
+      // One point an alert: a polygon cut by tiles would get a mark in each.
+      id: `${layer.id}/mark`,
+      source: marksOf(layer.id),
       type: "symbol",
       layout: {
         "icon-image": pictures(layer, markName),
@@ -240,8 +242,11 @@ const DRAWINGS: Record<Layer["style"]["kind"], Drawing> = {
   ],
 };
 
+/** Source of the points at which an alert layer's marks stand. */
+export const marksOf = (layer: string): string => `${layer}@marks`;
+
 /** Red lines that bound an area too large to hatch. */
-const BOUNDARIES = new Set(["town_boundary"]);
+export const BOUNDARIES = new Set(["town_boundary"]);
 
 const rank: ExpressionSpecification = ["coalesce", ["get", "rank"], 9];
 
@@ -366,5 +371,3 @@ function withLatest(layer: Layer): ExpressionSpecification {
     16.5, ["case", ["has", "latest_value"], ["concat", name, "\n", reading], name],
   ] as ExpressionSpecification;
 }
-
-export const searchMark = dotName;

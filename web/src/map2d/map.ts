@@ -11,13 +11,14 @@ import {
 import "maplibre-gl/dist/maplibre-gl.css";
 import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url";
 
-import { tileAddress } from "../api";
+import { alerts, tileAddress } from "../api";
 import type { Bbox, Config } from "../contract";
 import { words } from "../i18n";
 import type { Store, View } from "../state";
 import { drawPatterns } from "./patterns";
 import { onScheme, palette } from "./palette";
-import { BACKDROP, comesWhole, SELECTION, shown, styleOf, wholeAddress } from "./style";
+import { marksOf } from "./drawing";
+import { BACKDROP, comesWhole, isMarked, SELECTION, shown, styleOf, wholeAddress } from "./style";
 
 setWorkerUrl(workerUrl);
 
@@ -89,11 +90,19 @@ export class FlatMap {
   }
 
   flyTo(lon: number, lat: number, zoom: number): void {
-    this.map.easeTo({ center: [lon, lat], zoom: Math.max(zoom, this.map.getZoom()), ...this.motion() });
+    const offset: [number, number] = [-this.covered() / 2, 0];
+    this.map.easeTo({ center: [lon, lat], zoom: Math.max(zoom, this.map.getZoom()), offset, ...this.motion() });
+  }
+
+  /** Pixels of the map's right that the side panel covers. */
+  private covered(): number {
+    const side = document.querySelector<HTMLElement>(".side");
+    const width = side?.offsetWidth ?? 0;
+    return width < this.map.getContainer().clientWidth * 0.6 ? width : 0;
   }
 
   fit([west, south, east, north]: Bbox, deepest = 18): void {
-    const padding = { top: 80, bottom: 60, left: 60, right: Math.min(400, this.map.getContainer().clientWidth / 3) };
+    const padding = { top: 80, bottom: 60, left: 60, right: 60 + this.covered() };
     this.map.fitBounds([[west, south], [east, north]], { padding, maxZoom: deepest, ...this.motion() });
   }
 
@@ -119,7 +128,10 @@ export class FlatMap {
       if (!this.following) this.store.set({ view: this.view() });
     });
     // The style's sources are there only now, and anew after a change of colours.
-    map.on("style.load", () => this.show(this.marked));
+    map.on("style.load", () => {
+      this.show(this.marked);
+      void this.placeMarks(this.store.state.date);
+    });
     map.on("dataloading", () => events.busy(true));
     map.on("idle", () => events.busy(false));
     map.on("error", ({ error }) => events.failed(error.message));
@@ -146,6 +158,7 @@ export class FlatMap {
       }
     });
     store.on(["date"], ({ date }) => {
+      void this.placeMarks(date);
       for (const layer of this.config.layers) {
         if (comesWhole(layer)) {
           this.map.getSource<GeoJSONSource>(layer.id)?.setData(wholeAddress(layer.id, date));
@@ -174,6 +187,27 @@ export class FlatMap {
     };
   }
 
+  /** Alerts as points, of the date that is shown. */
+  private async placeMarks(date: string | null): Promise<void> {
+    const layer = this.config.layers.find(isMarked);
+    if (!layer) return;
+    try {
+      const rows = await alerts({ state: "", reason: "", county: "" }, date);
+      if (date !== this.store.state.date) return;
+      this.map.getSource<GeoJSONSource>(marksOf(layer.id))?.setData({
+        type: "FeatureCollection",
+        features: rows.map(({ key, lon, lat, alert_id, state, score }) => ({
+          type: "Feature",
+          id: key,
+          geometry: { type: "Point", coordinates: [lon, lat] },
+          properties: { alert_id, state, score },
+        })),
+      });
+    } catch (error) {
+      this.events.failed(String(error));
+    }
+  }
+
   private restyle(): void {
     this.map.setStyle(styleOf(this.config, this.store.state), { diff: true });
   }
@@ -187,15 +221,16 @@ export class FlatMap {
     ];
     const near = this.map.queryRenderedFeatures(box, { layers });
     const exact = new Set(
-      this.map.queryRenderedFeatures([x, y], { layers }).map((f) => `${f.source}.${f.id}`),
+      this.map.queryRenderedFeatures([x, y], { layers }).map((f) => `${f.layer.id.split("/")[0]}.${f.id}`),
     );
     const found = new Map<string, Hit & { weight: number }>();
     for (const feature of near) {
-      const name = `${feature.source}.${feature.id}`;
+      const source = feature.layer.id.split("/")[0] ?? "";
+      const name = `${source}.${feature.id}`;
       const polygon = feature.geometry.type.endsWith("Polygon");
       // Near misses help with points and lines; a polygon is hit or it is not.
       if (found.has(name) || (polygon && !exact.has(name)) || typeof feature.id !== "number") continue;
-      const layer = this.config.layers.find((one) => one.id === feature.source);
+      const layer = this.config.layers.find((one) => one.id === source);
       if (!layer) continue;
       const weight = layer.style.kind === "alert" ? 2000 : layer.order + (polygon ? 0 : 1000);
       found.set(name, { layer: layer.id, id: feature.id, properties: feature.properties, weight });

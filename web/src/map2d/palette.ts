@@ -20,6 +20,8 @@ export interface Palette {
   border: string;
   buildingLine: string;
   accent: string;
+  sky: string;
+  soil: string;
 }
 
 export const LIGHT: Palette = {
@@ -42,6 +44,8 @@ export const LIGHT: Palette = {
   border: "#9aa0ab",
   buildingLine: "#b7ab9a",
   accent: "#1f6feb",
+  sky: "#d6e4f0",
+  soil: "#d3cbbd",
 };
 
 export const DARK: Palette = {
@@ -64,6 +68,8 @@ export const DARK: Palette = {
   border: "#666f7d",
   buildingLine: "#15181d",
   accent: "#6aa6ff",
+  sky: "#18202b",
+  soil: "#6b655b",
 };
 
 const darkly = matchMedia("(prefers-color-scheme: dark)");

@@ -4,25 +4,21 @@ import type { Map as MapLibre } from "maplibre-gl";
 
 const HATCH = /^hatch-(up|down|cross)-(#[0-9a-f]{6})$/i;
 const MARK = /^mark-(#[0-9a-f]{6})$/i;
-const DOT = /^dot-(#[0-9a-f]{6})$/i;
 const RATIO = 2;
 
 export const hatchName = (color: string, way: "up" | "down" | "cross" = "up"): string =>
   `hatch-${way}-${color}`;
 export const markName = (color: string): string => `mark-${color}`;
-export const dotName = (color: string): string => `dot-${color}`;
 
 /** Draw missing pictures for `map` from now on. */
 export function drawPatterns(map: MapLibre): void {
-  map.on("styleimagemissing", ({ id }) => {
+  map.setMissingStyleImageResolver((id) => {
     if (map.hasImage(id)) return;
     const hatch = HATCH.exec(id);
     const mark = MARK.exec(id);
-    const dot = DOT.exec(id);
     let image: ImageData | null = null;
     if (hatch) image = hatched(hatch[2] ?? "#000000", hatch[1] ?? "up");
     else if (mark) image = triangle(mark[1] ?? "#000000");
-    else if (dot) image = roundel(dot[1] ?? "#000000");
     if (image) map.addImage(id, image, { pixelRatio: RATIO });
   });
 }
@@ -76,18 +72,5 @@ function triangle(color: string): ImageData {
   pen.fillStyle = "#ffffff";
   pen.fillRect(22, 18, 4, 11);
   pen.fillRect(22, 32, 4, 4);
-  return pen.getImageData(0, 0, size, size);
-}
-
-function roundel(color: string): ImageData {
-  const size = 20;
-  const pen = canvas(size);
-  pen.beginPath();
-  pen.arc(10, 10, 6.5, 0, 2 * Math.PI);
-  pen.fillStyle = "#ffffff";
-  pen.fill();
-  pen.lineWidth = 3.5;
-  pen.strokeStyle = color;
-  pen.stroke();
   return pen.getImageData(0, 0, size, size);
 }

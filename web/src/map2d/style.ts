@@ -6,7 +6,7 @@ import { colorField } from "../colors";
 import { tileAddress } from "../api";
 import type { Config, Layer } from "../contract";
 import type { State } from "../state";
-import { drawing, zoomFrom } from "./drawing";
+import { drawing, marksOf, zoomFrom } from "./drawing";
 import { landTint, palette, type Palette } from "./palette";
 
 /** The tint under everything, made from the land use plan; switched like a layer. */
@@ -21,6 +21,14 @@ export const WHOLE_UP_TO = 5000;
 export const comesWhole = (layer: Layer): boolean =>
   layer.style.kind === "label" && layer.features <= WHOLE_UP_TO;
 
+/** Layers whose marks stand at points of their own. */
+export const isMarked = (layer: Layer): boolean => layer.style.kind === "alert";
+
+const EMPTY: SourceSpecification = {
+  type: "geojson",
+  data: { type: "FeatureCollection", features: [] },
+};
+
 export function styleOf(config: Config, state: State): StyleSpecification {
   const colors = palette();
   const layers = [...config.layers].sort((a, b) => a.order - b.order);
@@ -29,7 +37,8 @@ export function styleOf(config: Config, state: State): StyleSpecification {
     version: 8,
     sources: Object.fromEntries([
       ...layers.map((layer) => [layer.id, source(layer, state.date)]),
-      [SELECTION, { type: "geojson", data: { type: "FeatureCollection", features: [] } }],
+      ...layers.filter(isMarked).map((layer) => [marksOf(layer.id), EMPTY]),
+      [SELECTION, EMPTY],
     ]) as Record<string, SourceSpecification>,
     layers: [
       { id: "background", type: "background", paint: { "background-color": colors.background } },

@@ -145,6 +145,7 @@ export class SolidMap {
     onScheme(() => {
       dress(scene, this.config);
       this.repaint();
+      this.fade();
     });
     scene.camera.moveEnd.addEventListener(() => this.remember());
     scene.globe.tileLoadProgressEvent.addEventListener((left: number) => this.events.busy(left > 0));
@@ -185,6 +186,8 @@ export class SolidMap {
     globe.translucency.enabled = alpha < 1;
     globe.translucency.frontFaceAlpha = alpha;
     globe.translucency.backFaceAlpha = alpha;
+    const colors = palette();
+    this.scene.backgroundColor = Color.fromCssColorString(alpha < 1 ? colors.soil : colors.sky);
     // What is below ground hides behind it only while the ground is solid.
     globe.depthTestAgainstTerrain = alpha === 1;
     screenSpaceCameraController.enableCollisionDetection = alpha === 1;
@@ -217,7 +220,8 @@ export async function openSolid(
     scene3DOnly: true,
     creditContainer: credits,
     showRenderLoopErrors: false,
-    contextOptions: { webgl: { alpha: true, preserveDrawingBuffer: true } },
+    contextOptions: { webgl: { preserveDrawingBuffer: true } },
+    msaaSamples: drawnBySoftware() ? 1 : 4,
   });
   const map = new SolidMap(widget, config, store, events, ground);
   place.append(map.tools());
@@ -233,10 +237,18 @@ function openingView(view: View): View {
   };
 }
 
+/** No graphics card: edges need not be smooth where every pixel costs. */
+function drawnBySoftware(): boolean {
+  const gl = document.createElement("canvas").getContext("webgl2");
+  const info = gl?.getExtension("WEBGL_debug_renderer_info");
+  const renderer = gl && info ? String(gl.getParameter(info.UNMASKED_RENDERER_WEBGL)) : "";
+  gl?.getExtension("WEBGL_lose_context")?.loseContext();
+  return /swiftshader|llvmpipe|software/i.test(renderer);
+}
+
 function dress(scene: Scene, config: Config): void {
   const { globe } = scene;
   const colors = palette();
-  scene.backgroundColor = Color.TRANSPARENT;
   globe.baseColor = Color.fromCssColorString(colors.background);
   globe.undergroundColor = Color.fromCssColorString("#3a3f47");
   globe.showGroundAtmosphere = false;

@@ -16,7 +16,7 @@ import type { Hit } from "../map2d/map";
 import type { State } from "../state";
 
 const SELECTED = "#1f6feb";
-const AMBIENT = 0.62;
+const AMBIENT = 0.95;
 
 export class Solids {
   private readonly loaded = new Map<string, Cesium3DTileset>();

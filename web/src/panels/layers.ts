@@ -1,12 +1,12 @@
 /** The left panel: layers by theme, each with its switch, count, legend and opacity. */
 
-import { colorCodes, layerColor } from "../colors";
+import { colorCodes, isPublicCode, layerColor } from "../colors";
 import type { Config, Layer } from "../contract";
 import { h, icon, ICONS } from "../dom";
 import { number } from "../format";
 import { say, words } from "../i18n";
 import { HEIGHT_CLASSES } from "../map2d/palette";
-import { zoomFrom } from "../map2d/drawing";
+import { BOUNDARIES, zoomFrom } from "../map2d/drawing";
 import { BACKDROP, tintLayer } from "../map2d/style";
 import type { State, Store } from "../state";
 
@@ -176,7 +176,7 @@ export class LayersPanel {
     }
     const codes = colorCodes(layer);
     const list = codes.map(([code, entry]) =>
-      h("li", {}, colored(layer, entry.color), h("span", {}, say(entry)), h("span", { class: "fine" }, code)),
+      h("li", {}, colored(layer, entry.color, code), h("span", {}, say(entry)), isPublicCode(code) ? h("span", { class: "fine" }, code) : null),
     );
     const long = list.length > LONG_LEGEND;
     return list.length ? [h("ul", { class: `legend${long ? " long" : ""}`, tabindex: long ? 0 : null }, ...list)] : [];
@@ -208,8 +208,8 @@ export function swatch(layer: Layer): HTMLElement {
   return colored(layer, layerColor(layer));
 }
 
-function colored(layer: Layer, color: string): HTMLElement {
-  const shape = SHAPES[layer.style.kind];
+function colored(layer: Layer, color: string, code = ""): HTMLElement {
+  const shape = BOUNDARIES.has(code) ? "outlined" : SHAPES[layer.style.kind];
   return h("i", { class: `swatch ${shape}`, style: `--c:${color}` });
 }
 

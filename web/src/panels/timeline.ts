@@ -67,14 +67,16 @@ export class Timeline {
       onchange: () => this.go(this.dateAt(Number(slider.value))),
     });
     const shown = h("input", {
-      type: "date",
+      type: "text",
       id: "date",
+      inputmode: "numeric",
+      pattern: "\\d{4}-\\d{2}-\\d{2}",
+      maxlength: 10,
+      autocomplete: "off",
       "aria-label": words("choose_date"),
       title: words("choose_date"),
       value: date ?? this.today,
-      min: "1949-10-01",
-      max: this.today,
-      onchange: () => shown.value && this.go(shown.value),
+      onchange: () => this.typed(shown.value),
     });
     const track = h(
       "div",
@@ -88,10 +90,33 @@ export class Timeline {
       this.button("earlier", ICONS.left, words("earlier"), () => this.step(-1)),
       this.ticks.length ? track : h("p", { class: "empty" }, words("no_deliveries")),
       this.button("later", ICONS.chevron, words("later"), () => this.step(1)),
-      shown,
+      this.dateField(shown, date ?? this.today),
       h("button", { class: "action", id: "today", disabled: date === null, onclick: () => this.go(null) }, words("today")),
     );
     if (focus) document.getElementById(focus)?.focus({ preventScroll: true });
+  }
+
+  /** The date as ISO text, whatever the browser's own habit, with the browser's calendar beside it. */
+  private dateField(shown: HTMLInputElement, date: string): HTMLElement {
+    const picker = h("input", {
+      type: "date",
+      class: "picker",
+      tabindex: -1,
+      "aria-hidden": "true",
+      value: date,
+      max: this.today,
+      onchange: () => this.typed(picker.value),
+    });
+    const open = this.button("calendar", ICONS.calendar, words("choose_date"), () => picker.showPicker());
+    return h("span", { class: "date" }, shown, open, picker);
+  }
+
+  /** A date that was typed; what is no date changes nothing. */
+  private typed(text: string): void {
+    const date = new Date(`${text.trim()}T00:00:00Z`);
+    const real = !Number.isNaN(date.getTime()) && date.toISOString().startsWith(text.trim());
+    if (real && text.trim().length === 10) this.go(text.trim());
+    else this.render();
   }
 
   private button(id: string, path: string, title: string, act: () => void): HTMLElement {
