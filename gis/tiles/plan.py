@@ -70,10 +70,10 @@ def plan_of(store: Store, registry: Registry, layer: Layer, version: int) -> Pla
     seen = version_at(store, layer, instant)
     offset = offset_of(registry)
     key = (store.url, layer.id, repr(layer.solid), seen, version, offset)
-    plan = _made.get(key)
+    plan = PLANS.get(key)
     if plan is None:
         plan = _plan(store, layer, recipe, version, instant, offset)
-        _made.put(key, plan)
+        PLANS.put(key, plan)
     return plan
 
 
@@ -114,7 +114,7 @@ def _boxes(
     ), left_out
 
 
-class _Plans:
+class Plans:
     """The plans made last. A version never changes, so none goes stale."""
 
     def __init__(self) -> None:
@@ -134,4 +134,4 @@ class _Plans:
                 self.kept.popitem(last=False)
 
 
-_made = _Plans()
+PLANS = Plans()

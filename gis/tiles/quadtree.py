@@ -18,7 +18,7 @@ from gis.tiles.mesh import Floats, Integers
 
 DEEPEST = 22  # cells of 10 m
 A_TILE = 300  # features
-UNSPLIT = 400  # up to here a node keeps all: its children would hold next to nothing
+UNSPLIT = 600  # up to here a node keeps all: its children would hold next to nothing
 # A feature shows once it is this many times smaller than 16 pixels (CesiumJS's default error).
 SHOWN_AT = 8.0
 MARGIN_M = 0.05  # around every region, against rounding

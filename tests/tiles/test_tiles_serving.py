@@ -34,7 +34,7 @@ from gis.store.tables import ensure_layer
 from gis.tiles import content_glb, node_json, tileset_json
 from gis.tiles.attributes import NO_INTEGER, NO_NUMBER
 from gis.tiles.glb import GlbWriter
-from gis.tiles.plan import plan_of
+from gis.tiles.plan import PLANS, plan_of
 from gis.tiles.quadtree import DEEPEST
 from gis.tiles.reading import read_content
 from gis.tiles.serving import content
@@ -153,12 +153,10 @@ def test_a_tree_of_several_files(fetch: Fetch, registry: Registry) -> None:
 
 
 def test_bytes_are_the_same_each_time(city: Store, registry: Registry, fetch: Fetch) -> None:
-    from gis.tiles import plan
-
     layer = registry.get("buildings")
 
     def all_bytes() -> dict[str, bytes]:
-        plan._made.kept.clear()
+        PLANS.kept.clear()
         get, seen = fetch(layer), {}
         for leaf in leaves(lambda path: seen.setdefault(path, get(path))):
             assert leaf.path in seen
