@@ -15,10 +15,12 @@ from tile_trials import (
     LAT,
     LON,
     METRE,
+    Fetch,
     Leaf,
     buildings,
     day,
     deliver,
+    fetch_from,
     leaves,
     solid_layer,
     world,
@@ -41,13 +43,13 @@ from gis.tiles.serving import content
 
 UNDULATION = -14.0
 pytestmark = pytest.mark.usefixtures("small_tiles")
-Fetch = Callable[..., Callable[[str], bytes]]
+FetchOf = Callable[..., Fetch]
 TO_ECEF = pyproj.Transformer.from_crs(4979, 4978, always_xy=True)
 
 
 @pytest.mark.parametrize("when", [None, Instant(day(1)), Instant(day(2)), Instant(day(3))])
 def test_buildings_are_the_rows_of_items(
-    city: Store, registry: Registry, fetch: Fetch, when: Instant | None
+    city: Store, registry: Registry, fetch: FetchOf, when: Instant | None
 ) -> None:
     layer = registry.get("buildings")
     expected = rows(city, LayerQuery(layer=layer, when=when))
@@ -68,7 +70,7 @@ def test_buildings_are_the_rows_of_items(
 
 @pytest.mark.parametrize("id", ["pipe_segments", "pipe_points"])
 def test_pipes_are_the_rows_that_have_what_it_takes(
-    city: Store, registry: Registry, fetch: Fetch, id: str
+    city: Store, registry: Registry, fetch: FetchOf, id: str
 ) -> None:
     layer = registry.get(id)
     all_rows = rows(city, LayerQuery(layer=layer))
@@ -84,7 +86,9 @@ def test_pipes_are_the_rows_that_have_what_it_takes(
     assert len(expected) == {"pipe_segments": 300, "pipe_points": 160}[id]
 
 
-def test_every_corner_is_where_proj_puts_it(city: Store, registry: Registry, fetch: Fetch) -> None:
+def test_every_corner_is_where_proj_puts_it(
+    city: Store, registry: Registry, fetch: FetchOf
+) -> None:
     layer = registry.get("buildings")
     by_key = {}
     found = rows(city, LayerQuery(layer=layer))
@@ -108,7 +112,7 @@ def test_every_corner_is_where_proj_puts_it(city: Store, registry: Registry, fet
     assert worst > 0  # float32 is not exact: something was compared
 
 
-def test_pipes_lie_at_their_axis(city: Store, registry: Registry, fetch: Fetch) -> None:
+def test_pipes_lie_at_their_axis(city: Store, registry: Registry, fetch: FetchOf) -> None:
     layer = registry.get("pipe_segments")
     found = rows(city, LayerQuery(layer=layer))
     at = {key: i for i, key in enumerate(found.key.tolist())}
@@ -126,7 +130,7 @@ def test_pipes_lie_at_their_axis(city: Store, registry: Registry, fetch: Fetch) 
     assert worst < 0.001
 
 
-def test_the_largest_show_first(fetch: Fetch, registry: Registry) -> None:
+def test_the_largest_show_first(fetch: FetchOf, registry: Registry) -> None:
     found = list(leaves(fetch(registry.get("buildings"))))
     for leaf in found:
         assert leaf.errors == sorted(leaf.errors, reverse=True)
@@ -136,7 +140,7 @@ def test_the_largest_show_first(fetch: Fetch, registry: Registry) -> None:
     assert all(error >= 8 * height * 0.99 for error, height in shown_at)
 
 
-def test_a_tree_of_several_files(fetch: Fetch, registry: Registry) -> None:
+def test_a_tree_of_several_files(fetch: FetchOf, registry: Registry) -> None:
     get = fetch(registry.get("buildings"))
     paths = []
 
@@ -152,7 +156,7 @@ def test_a_tree_of_several_files(fetch: Fetch, registry: Registry) -> None:
     assert max(leaf.content.features for leaf in found) <= 6
 
 
-def test_bytes_are_the_same_each_time(city: Store, registry: Registry, fetch: Fetch) -> None:
+def test_bytes_are_the_same_each_time(city: Store, registry: Registry, fetch: FetchOf) -> None:
     layer = registry.get("buildings")
 
     def all_bytes() -> dict[str, bytes]:
@@ -165,17 +169,21 @@ def test_bytes_are_the_same_each_time(city: Store, registry: Registry, fetch: Fe
     assert all_bytes() == all_bytes()
 
 
-def test_an_old_version_does_not_change(city: Store, registry: Registry, fetch: Fetch) -> None:
+def test_an_old_version_does_not_change(store: Store, registry: Registry) -> None:
     layer = registry.get("buildings")
-    before = fetch(layer, Instant(day(2)))
+    deliver(store, layer, buildings(40))
+    before = fetch_from(store, registry, layer, Instant(day(2)))
+    root = before("tileset.json")
     seen = {leaf.path: before(leaf.path) for leaf in leaves(before)}
-    deliver(city, layer, buildings(50, seed=77), on=day(9))
+    deliver(store, layer, buildings(50, seed=77), on=day(9))
+    PLANS.kept.clear()
     assert {path: before(path) for path in seen} == seen
-    assert fetch(layer, Instant(day(2)))("tileset.json") == before("tileset.json")
-    assert len(list(leaves(fetch(layer)))) < len(seen)
+    assert before("tileset.json") == root
+    now = fetch_from(store, registry, layer)
+    assert {leaf.path for leaf in leaves(now)}.isdisjoint(seen)
 
 
-def test_the_tileset_says_what_heights_it_has(fetch: Fetch, registry: Registry) -> None:
+def test_the_tileset_says_what_heights_it_has(fetch: FetchOf, registry: Registry) -> None:
     document = json.loads(fetch(registry.get("buildings"))("tileset.json"))
     assert document["asset"]["version"] == "1.1"
     properties = document["metadata"]["properties"]
@@ -212,21 +220,22 @@ def test_an_unknown_tile_is_refused(city: Store, registry: Registry) -> None:
 
 
 def test_a_version_that_is_undone_or_of_another_layer_is_refused(
-    city: Store, registry: Registry, fetch: Fetch
+    store: Store, registry: Registry
 ) -> None:
     layer = registry.get("buildings")
-    get, version = fetch(layer), version_at(city, layer)
+    deliver(store, layer, buildings(20))
+    get, version = fetch_from(store, registry, layer), version_at(store, layer)
     path = next(leaves(get)).path
     assert get(path)
     with pytest.raises(TileError):
-        content_glb(city, registry, registry.get("pipe_segments"), version, 0, 0, 0)
-    undo(city, version)
+        content_glb(store, registry, registry.get("pipe_segments"), version, 0, 0, 0)
+    undo(store, version)
     with pytest.raises(TileError):
         get(path)
 
 
 def test_before_the_first_delivery_there_is_an_empty_city(
-    store: Store, registry: Registry, fetch: Fetch
+    registry: Registry, fetch: FetchOf
 ) -> None:
     get = fetch(registry.get("buildings"), Instant(datetime(1999, 1, 1, tzinfo=UTC)))
     assert list(leaves(get)) == []
@@ -312,10 +321,4 @@ def test_a_field_that_is_not_there_is_named(store: Store, registry: Registry, so
 
 
 def _leaves_of(store: Store, registry: Registry, layer: Layer) -> list[Leaf]:
-    def get(path: str) -> bytes:
-        if path == "tileset.json":
-            return tileset_json(store, registry, layer)
-        version, z, x, y = path.removesuffix(".glb").removeprefix("v").split("/")
-        return content_glb(store, registry, layer, int(version), int(z), int(x), int(y))
-
-    return list(leaves(get))
+    return list(leaves(fetch_from(store, registry, layer)))

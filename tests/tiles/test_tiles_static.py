@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -198,6 +199,14 @@ def test_unknown_layers_are_refused(city: Store, registry: Registry, tmp_path: P
     assert not (tmp_path / "a").exists()
 
 
+@pytest.fixture(scope="module")
+def sound(city: Store, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tileset without a fault, to be copied and spoilt."""
+    folder = tmp_path_factory.mktemp("sound") / "b"
+    build(city, registry, "buildings", folder)
+    return folder
+
+
 def _root(change: Callable[[dict], None]) -> Callable[[Path, Path], None]:
     def spoil(folder: Path, glb: Path) -> None:
         document = json.loads((folder / "tileset.json").read_bytes())
@@ -291,15 +300,9 @@ def _long_view(document: dict, binary: bytearray) -> None:
     ],
 )  # fmt: skip
 def test_the_checker_finds(
-    store: Store,
-    registry: Registry,
-    tmp_path: Path,
-    spoil: Callable[[Path, Path], None],
-    said: str,
+    sound: Path, tmp_path: Path, spoil: Callable[[Path, Path], None], said: str
 ) -> None:
-    deliver(store, registry.get("buildings"), buildings(12))
-    folder = tmp_path / "b"
-    build(store, registry, "buildings", folder)
+    folder = shutil.copytree(sound, tmp_path / "b")
     report = check_tileset(folder)
     assert report.problems == []
     spoil(folder, folder / report.files[0])
@@ -307,12 +310,11 @@ def test_the_checker_finds(
     assert any(said in problem.what for problem in problems), problems
 
 
-def test_khronos_finds_what_is_wrong(store: Store, registry: Registry, tmp_path: Path) -> None:
-    deliver(store, registry.get("buildings"), buildings(5))
-    build(store, registry, "buildings", tmp_path / "b")
-    [name] = check_tileset(tmp_path / "b").files
-    _model(_moved_vertex)(tmp_path / "b", tmp_path / "b" / name)
-    [problem] = khronos.validate(tmp_path / "b", [name], MODULES)[:1]
+def test_khronos_finds_what_is_wrong(sound: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(sound, tmp_path / "b")
+    name = check_tileset(folder).files[0]
+    _model(_moved_vertex)(folder, folder / name)
+    problem = khronos.validate(folder, [name], MODULES)[0]
     assert problem.file == name
     assert "ACCESSOR" in problem.what
 

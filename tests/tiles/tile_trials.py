@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,13 +14,17 @@ import shapely
 
 from gis.layers.batch import GoodRows
 from gis.layers.model import Field, Label, Layer
-from gis.store import DeliveryHead, FeatureRows, Store, begin
+from gis.layers.registry import Registry
+from gis.store import DeliveryHead, FeatureRows, Store, When, begin
+from gis.tiles import content_glb, node_json, tileset_json
 from gis.tiles.reading import Content, read_content
 
 LABEL = Label(zh="试验", en="Trial")
 FRAME = {"name": "EPSG:4490", "how": "given", "accuracy_m": 0.1, "evidence": [], "steps": []}
 LON, LAT = 114.02, 32.98
 METRE = 1e-5  # degrees, about
+ADDRESS = re.compile(r"v(\d+)/(\d+)/(\d+)/(\d+)\.(json|glb)")
+Fetch = Callable[[str], bytes]
 
 
 def day(n: int) -> datetime:
@@ -154,13 +159,28 @@ class Leaf:
     errors: list[float]  # geometric errors from the root down
 
 
-def leaves(fetch: Callable[[str], bytes], file: str = "tileset.json") -> Iterator[Leaf]:
+def fetch_from(store: Store, registry: Registry, layer: Layer, when: When = None) -> Fetch:
+    """A function path -> bytes, as the API routes paths below /3dtiles/{layer}/."""
+
+    def get(path: str) -> bytes:
+        if path == "tileset.json":
+            return tileset_json(store, registry, layer, when)
+        found = ADDRESS.fullmatch(path)
+        assert found is not None, path
+        version, z, x, y = map(int, found.groups()[:4])
+        answer = node_json if found[5] == "json" else content_glb
+        return answer(store, registry, layer, version, z, x, y)
+
+    return get
+
+
+def leaves(fetch: Fetch, file: str = "tileset.json") -> Iterator[Leaf]:
     """Every content below a tileset, followed the way a client does."""
     yield from _below(fetch, file, json.loads(fetch(file))["root"], np.eye(4), [])
 
 
 def _below(
-    fetch: Callable[[str], bytes], file: str, tile: dict, above: np.ndarray, errors: list[float]
+    fetch: Fetch, file: str, tile: dict, above: np.ndarray, errors: list[float]
 ) -> Iterator[Leaf]:
     own = np.array(tile.get("transform", np.eye(4).ravel())).reshape(4, 4, order="F")
     transform, errors = above @ own, [*errors, tile["geometricError"]]
