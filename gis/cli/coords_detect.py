@@ -14,12 +14,9 @@ from rich.table import Table
 
 from gis.cli.console import Console, command, rows_table
 from gis.cli.tables import pair_columns, read_table
-from gis.coords import Area, Diagnosis, Frame, diagnose, norm_frame, parse_angle
+from gis.coords import Area, Diagnosis, Frame, Reference, diagnose, norm_frame, parse_angle
 from gis.errors import CoordError, OneMapError, SourceError
 from gis.layers import Label, Layer, Registry, load_registry
-
-# what a city knows of itself, best first: lines that other departments' data lie on
-REFERENCE_LAYERS = ("roads", "admin_areas", "parcels")
 
 
 @command("detect")
@@ -138,21 +135,22 @@ def _read_geojson(path: Path) -> NDArray[np.object_]:
     return out
 
 
-def _from_store(console: Console, registry: Registry) -> NDArray[np.object_] | None:
-    """Lines of the city from the store; None (and a word about it) where there is none."""
-    from gis.store import LayerQuery, open_store, rows
+def _from_store(console: Console, registry: Registry) -> Reference | None:
+    """The city's own lines; None (and a word about it) where there are none."""
+    from gis.ingest.reference import known_lines
+    from gis.store import open_store
 
     try:
         with open_store(console.settings) as store:
-            parts = [
-                rows(store, LayerQuery(layer=registry.get(name), fields=())).geometry
-                for name in REFERENCE_LAYERS
-                if name in registry.layers
-            ]
+            known = known_lines(store, registry)
     except OneMapError as error:
         console.say(f"没有参考数据：{error.zh}", f"no reference: {error.en}")
         return None
-    return np.concatenate(parts) if parts else None
+    if known is None:
+        console.say("没有参考数据", "no reference: no roads, boundaries or parcels are stored")
+        return None
+    console.say(*known.text.split(" / ", 1))
+    return known.reference
 
 
 def _table(answer: Diagnosis) -> Table:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     "--crs",
     default="auto",
     show_default=True,
-    help="坐标系 / frame: auto = as the file declares, EPSG:n, gcj02, bd09, bd09mc, local:NAME",
+    help="坐标系 / frame: auto = declared, else detected; EPSG:n, gcj02, bd09, bd09mc, local:NAME",
 )
 @click.option("--as-of", help="数据的日期 / date the data is of, e.g. 2024-06-01; default now")
 @click.option(
@@ -73,7 +73,11 @@ def _table(report: LoadReport) -> Table:
     title = "试检，未入库 / dry run" if report.delivery is None else f"交付 {report.delivery}"
     table = Table("", "", title=f"{title} · {report.source} → {report.layer}", show_header=False)
     frame = report.frame
-    how = {"declared": "文件声明 / declared", "given": "指定 / given"}.get(frame.how, frame.how)
+    how = {
+        "declared": "文件声明 / declared",
+        "given": "指定 / given",
+        "detected": "比对得出 / detected",
+    }.get(frame.how, frame.how)
     lines: list[tuple[str, object]] = [
         ("格式 format", report.format + (f", {report.encoding}" if report.encoding else "")),
         ("坐标系 frame", f"{frame.name}（{how}），精度 / accuracy {frame.accuracy_m:.3f} m"),

@@ -40,6 +40,7 @@ from gis.coords.heights import (
     normal_1985_from_ellipsoidal,
 )
 from gis.coords.local import ControlPoint, LocalFrame, fit_local
+from gis.coords.matching import Reference
 from gis.coords.normalise import (
     Normalised,
     ecef_from_lonlat,
@@ -49,6 +50,7 @@ from gis.coords.normalise import (
 )
 from gis.coords.prj import frame_from_prj
 from gis.coords.readings import Reading, possible_readings
+from gis.coords.screening import Screening, screen
 from gis.coords.spelling import norm_frame
 from gis.coords.transform import Transformation, find_transformation
 
@@ -82,6 +84,9 @@ __all__ = [
     "diagnose",
     "Diagnosis",
     "Candidate",
+    "Reference",
+    "Screening",
+    "screen",
     "Control",
     "control_points",
     "national_plane",

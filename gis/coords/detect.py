@@ -48,15 +48,16 @@ def diagnose(
     *,
     area: Area,
     declared: Frame | None = None,
-    reference: NDArray[np.object_] | None = None,
+    reference: NDArray[np.object_] | Reference | None = None,
     metric_epsg: int = 4547,
     local: Mapping[str, LocalFrame] | None = None,
 ) -> Diagnosis:
     """Diagnose two columns of numbers, shape (n, 2), as they stand in a file.
 
     area: where the data must lie (the city), degrees. declared: the frame the file claims.
-    reference: shapely geometries of the city in CGCS2000 degrees (roads, boundaries, parcels);
-    without it datums can't be told apart, and only a declared frame can be confirmed."""
+    reference: shapely geometries of the city in CGCS2000 degrees (roads, boundaries, parcels), or
+    a Reference made of them; without it datums can't be told apart, and only a declared frame can
+    be confirmed."""
     finite = np.flatnonzero(np.isfinite(columns).all(axis=1))
     readings = possible_readings(columns[finite], area, declared=declared, local=local)
     by_size = mixed_by_size(columns, finite, area, readings, local)
@@ -68,7 +69,9 @@ def diagnose(
         return _undecided((), declared, mismatch=wrong, needs=needs)
     if reference is None or len(reference) == 0:
         return _without_reference(readings, declared)
-    known = Reference(reference, metric_epsg, area)
+    known = (
+        reference if isinstance(reference, Reference) else Reference(reference, metric_epsg, area)
+    )
     candidates = _ranked(readings, columns[finite], known)
     if candidates[0].match is None:
         return _without_reference(readings, declared)

@@ -98,14 +98,22 @@ class Reference:
 
     def smallest_decoy_m(self, lonlat: Floats) -> float:
         """The smallest median distance that the same places reach in a wrong position."""
+        return float(np.median(self._decoys(lonlat), axis=1).min())
+
+    def _decoys(self, lonlat: Floats) -> Floats:
+        """Distances of the places under each of the wrong positions, shape (60, n)."""
         xy = self._places(lonlat, DECOY_ROWS)
         rng = np.random.default_rng(20090101)  # fixed: the same file gets the same answer
         angles = rng.uniform(0.0, 2.0 * np.pi, DECOYS)
         lengths = rng.uniform(DECOY_MIN_M, DECOY_MAX_M, DECOYS)
         moves = np.column_stack([lengths * np.cos(angles), lengths * np.sin(angles)])
         moved = (xy[None, :, :] + moves[:, None, :]).reshape(-1, 2)
-        distances = self.distances(moved).reshape(DECOYS, -1)
-        return float(np.median(distances, axis=1).min())
+        return np.asarray(self.distances(moved).reshape(DECOYS, -1))
+
+    def luckiest_share(self, lonlat: Floats) -> float:
+        """The largest share within 10 m that the same places reach in a wrong position: near 1
+        where the reference is so dense that everything lies on it."""
+        return float(np.mean(self._decoys(lonlat) < NEAR_M, axis=1).max())
 
     def best_shift(self, lonlat: Floats) -> tuple[float, float]:
         """The translation within 180 m that brings the places nearest to the reference, metres."""

@@ -17,6 +17,7 @@ Floats = NDArray[np.float64]
 
 LEAST_SHARE, LEAST_ROWS = 0.05, 20  # below, the rows are broken ones, not a second frame
 FIRST_SHARE, NEXT_SHARE, EXPLAINED = 0.3, 0.6, 0.85
+BEYOND_LUCK = 0.3  # how much larger the share must be than that of the same places moved anywhere
 
 
 def mixed_by_size(
@@ -74,8 +75,11 @@ def mixed_by_place(
         share = float(np.mean(distance < NEAR_M))
         if share < (NEXT_SHARE if groups else FIRST_SHARE):
             continue
-        groups.append(Group(reading=candidate.reading, rows=left[distance < 3.0 * NEAR_M]))
-        left = left[distance >= 3.0 * NEAR_M]
+        on_it = known_place & (distance < 3.0 * NEAR_M)
+        if groups and share - known.luckiest_share(places[known_place]) < BEYOND_LUCK:
+            continue
+        groups.append(Group(reading=candidate.reading, rows=left[on_it]))
+        left = left[~on_it]
     explained = 1.0 - len(left) / max(len(rows), 1)
     if len(groups) < 2 or explained <= EXPLAINED:
         return ()

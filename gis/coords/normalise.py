@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gis.coords.frames import STORAGE, Area, Frame, datum_code, from_epsg, outside
 from gis.coords.local import LocalFrame
+from gis.coords.readings import Reading
 from gis.coords.spelling import norm_frame
 from gis.coords.transform import (
     CGCS2000_CODE,
@@ -44,14 +45,19 @@ def normalise(
     target: Frame | int | str = STORAGE,
     area: Area | None = None,
     local: Mapping[str, LocalFrame] = NO_LOCAL,
+    reading: Reading | None = None,
 ) -> Normalised:
     """`geometry` (shapely, None allowed; east or longitude first) from `source` into `target`.
 
     `area` (degrees) defaults to where the data lie. Heights keep their datum: z is untouched.
+    `reading`: how the numbers are to be read (order, unit, cut origin), where a diagnosis found
+    that they are not the frame's own as they stand.
     Raises UnknownFrame, NoAccurateTransform."""
     source, target = norm_frame(source, local), norm_frame(target, local)
     geometry = np.asarray(geometry, dtype=object)
     xy, row = shapely.get_coordinates(geometry, return_index=True)
+    if reading is not None:
+        xy = reading.pairs(xy)
     bad = outside(xy, source)
     if area is None and source.has_crs:
         area = _area_of(xy[~bad], source)

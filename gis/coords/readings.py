@@ -117,7 +117,7 @@ def possible_readings(
     found: list[tuple[Reading, Floats]] = []
     for reading in _plausible(sample, frames, area):
         places = reading.lonlat(sample)
-        share = float(np.mean(_within(places, area)))
+        share = float(np.mean(within(places, area)))
         if share < at_least:
             continue
         same = any(_same_places(places, other, area) for _, other in found)
@@ -156,10 +156,11 @@ def _cut_origins(sample: Floats, area: Area) -> Iterator[Reading]:
     lon = (area.west + area.east) / 2.0
     plane = from_epsg(4534 + min(max(round(lon / 3.0), 25), 45) - 25)
     corners = np.array([[area.west, area.south], [area.east, area.north]])
-    (x0, y0), (x1, y1) = find_transformation(STORAGE, plane).apply(corners)
+    corners = find_transformation(STORAGE, plane).apply(corners)
     middle = np.median(sample, axis=0)
-    if np.abs(middle).max() >= 1e6 or np.abs(sample).max() < 400:
+    if np.abs(middle).max() >= 1e6 or np.abs(sample).max() < 400 or np.isnan(corners).any():
         return
+    (x0, y0), (x1, y1) = corners
     for north_first in (False, True):
         east, north = middle[::-1] if north_first else middle
         for step in (1e6, 1e5):
@@ -174,7 +175,8 @@ def _fitting(value: float, low: float, high: float, step: float) -> list[float]:
     return [float(k * step) for k in np.arange(first, last + 1)]
 
 
-def _within(places: Floats, area: Area) -> NDArray[np.bool_]:
+def within(places: Floats, area: Area) -> NDArray[np.bool_]:
+    """Which places (degrees, shape (n, 2)) lie in or near the area."""
     near = area.padded(NEAR_DEG)
     lon, lat = places[:, 0], places[:, 1]
     inside = (lon >= near.west) & (lon <= near.east) & (lat >= near.south) & (lat <= near.north)
@@ -182,7 +184,7 @@ def _within(places: Floats, area: Area) -> NDArray[np.bool_]:
 
 
 def _same_places(one: Floats, other: Floats, area: Area) -> bool:
-    mine, yours = _within(one, area), _within(other, area)
+    mine, yours = within(one, area), within(other, area)
     both = mine & yours
     if both.sum() < POSSIBLE * max(mine.sum(), yours.sum()):
         return False

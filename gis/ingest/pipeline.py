@@ -13,8 +13,9 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from gis.coords import LocalFrame, normalise
+from gis.coords import LocalFrame
 from gis.errors import LayerError, SourceError
+from gis.ingest.detection import City, compared, detected
 from gis.ingest.placement import Placement, place, refuse_elsewhere, refuse_inaccurate, refuse_worse
 from gis.ingest.report import FrameReport, LoadReport
 from gis.layers import Batch, GoodRows, Layer, RawBatch, Registry, Reject
@@ -58,24 +59,24 @@ class _Walk:
 
     delivery: Delivery
     layer: Layer
-    registry: Registry
+    city: City
     placement: Placement
-    local: Mapping[str, LocalFrame]
     inside: BaseGeometry | None
     rows_in: int = 0
     accuracy_m: float = 0.0
     steps: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
     reasons: Counter[str] = field(default_factory=Counter)
 
     def step(self, raw: RawBatch) -> tuple[GoodRows, tuple[Reject, ...]]:
         """One batch, normalised and checked."""
         self.rows_in += len(raw) + len(raw.rejects)
-        frame = self.placement.frame
-        moved = normalise(raw.geometry, frame, local=self.local)
+        moved = self.placement.normalised(raw.geometry, self.city.local)
         if self.rows_in == len(raw) + len(raw.rejects):  # the first rows speak for the file
             refuse_elsewhere(
-                self.delivery, self.placement, raw.geometry, moved, self.inside, self.local
+                self.delivery, self.placement, raw.geometry, moved, self.inside, self.city.local
             )
+        self._compare(raw)
         refuse_worse(self.delivery, self.placement, self.layer, moved.accuracy_m)
         self.accuracy_m = max(self.accuracy_m, moved.accuracy_m)
         self.steps = moved.steps
@@ -87,9 +88,23 @@ class _Walk:
             accuracy_m=moved.accuracy_m,
             placing=raw.placing,
         )
-        checked = check(batch, self.layer, self.registry, inside=self.inside)
+        checked = check(batch, self.layer, self.city.registry, inside=self.inside)
         rejects = (*raw.rejects, *self._failed(raw, moved.failed), *checked.rejects)
         return checked.good, self._named(raw, rejects)
+
+    def _compare(self, raw: RawBatch) -> None:
+        """A stated frame against the city's own lines; what they say of the first batch is kept
+        as evidence. Raises FrameMismatch."""
+        if self.placement.how == "detected":
+            return  # that was the comparison
+        if self.inside is None:
+            said = (
+                f"未比对：图层 {self.layer.id} 不限于本市"
+                f" / not compared: layer {self.layer.id} may lie outside the city"
+            )
+        else:
+            said = compared(self.delivery, self.placement, raw, self.city)
+        self.evidence = self.evidence or (*self.placement.evidence, said)
 
     def _failed(self, raw: RawBatch, failed: np.ndarray) -> Iterator[Reject]:
         """Rows that can't be in the frame at all."""
@@ -128,7 +143,7 @@ class _Walk:
 
     def keys(self, rejects: tuple[Reject, ...]) -> list[tuple[object, ...]]:
         """Business keys of refused rows, where they can be read."""
-        found = (key_of(self.layer, self.registry, reject.raw) for reject in rejects)
+        found = (key_of(self.layer, self.city.registry, reject.raw) for reject in rejects)
         return [key for key in found if key is not None]
 
     def _swapped(self, raw: RawBatch, indices: list[int]) -> list[bool]:
@@ -137,7 +152,7 @@ class _Walk:
         if self.inside is None:
             return [False] * len(indices)
         turned = shapely.transform(raw.geometry[indices], lambda xy: xy[:, ::-1])
-        moved = normalise(turned, self.placement.frame, local=self.local)
+        moved = self.placement.normalised(turned, self.city.local)
         found: list[bool] = shapely.covers(self.inside, moved.geometry).tolist()
         return found
 
@@ -157,12 +172,11 @@ def ingest(
     layer = registry.get(request.layer)
     as_of = _as_of(request.as_of, registry)
     delivery = open_delivery(request.path, layer=layer, encoding=request.encoding)
-    placement = place(delivery, request.crs, local_frames)
+    city = City(store=store, registry=registry, local=local_frames)
+    placement = place(delivery, request.crs, local_frames) or detected(delivery, city)
     refuse_inaccurate(delivery, placement, layer)
-    walk = _Walk(
-        delivery, layer, registry, placement, local_frames, _inside(store, registry, layer)
-    )
-    batches = delivery.batches(placement.frame)
+    walk = _Walk(delivery, layer, city, placement, _inside(store, registry, layer))
+    batches = placement.batches(delivery)
     first = next(batches, None)
     if first is None:
         raise SourceError(
@@ -183,7 +197,7 @@ def ingest(
             "name": placement.frame.name,
             "how": placement.how,
             "accuracy_m": walk.accuracy_m,
-            "evidence": list(placement.evidence),
+            "evidence": list(walk.evidence or placement.evidence),
             "steps": list(walk.steps),
         },
     )
@@ -217,7 +231,7 @@ def _report(walk: _Walk, request: IngestRequest, counts: Counts, seconds: float)
             name=walk.placement.frame.name,
             how=walk.placement.how,
             accuracy_m=walk.accuracy_m,
-            evidence=walk.placement.evidence,
+            evidence=walk.evidence or walk.placement.evidence,
             steps=walk.steps,
         ),
         rows_in=walk.rows_in,

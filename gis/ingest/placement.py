@@ -1,9 +1,10 @@
-"""In which frame a delivery is: given by the sender or declared by the file, never guessed."""
+"""In which frame a delivery is: given by the sender, declared by the file, or proven by the city's
+own lines (gis.ingest.detection); never guessed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
@@ -16,12 +17,14 @@ from gis.coords import (
     Frame,
     LocalFrame,
     Normalised,
+    Reading,
     find_transformation,
     norm_frame,
+    normalise,
     possible_readings,
 )
 from gis.errors import FrameMismatch, NoAccurateTransform, UnknownFrame
-from gis.layers import Layer
+from gis.layers import Layer, RawBatch
 from gis.sources import Delivery
 
 # RFC 7946 knows WGS 84 only, so a GeoJSON says it without anybody having meant it.
@@ -30,27 +33,58 @@ BY_DEFAULT = {("GeoJSON", "EPSG:4326")}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """The frame that will be used, and why."""
+    """The frame that will be used, and why.
+
+    reading:    how the numbers are to be read, where the frame was detected (order, unit, origin)
+    read_as:    the frame to tell the reader, None = `frame` itself
+    measured_m: accuracy the comparison with the city's lines showed, metres; 0 where none was made
+    """
 
     frame: Frame
-    how: str  # "declared" | "given"
+    how: str  # "declared" | "given" | "detected"
     evidence: tuple[str, ...]
+    reading: Reading | None = None
+    read_as: Frame | None = None
+    measured_m: float = 0.0
+
+    def batches(self, delivery: Delivery) -> Iterator[RawBatch]:
+        """The rows of the delivery, their numbers as they stand."""
+        return delivery.batches(self.read_as or self.frame)
+
+    def normalised(
+        self, geometry: NDArray[np.object_], local: Mapping[str, LocalFrame]
+    ) -> Normalised:
+        """Geometries of the delivery in the storage frame, with the accuracy they have there.
+
+        Raises UnknownFrame where heights came in a unit that only the plane numbers show."""
+        if self.reading is not None and self.reading.unit in ("mm", "km"):
+            _refuse_heights(geometry, self.reading)
+        moved = normalise(geometry, self.frame, local=local, reading=self.reading)
+        return replace(moved, accuracy_m=max(moved.accuracy_m, self.measured_m))
 
 
-def place(delivery: Delivery, crs: str, local: Mapping[str, LocalFrame]) -> Placement:
-    """The frame of `delivery`. `crs`: "auto" (what the file declares) or any spelling of a frame.
+def _refuse_heights(geometry: NDArray[np.object_], reading: Reading) -> None:
+    if not shapely.has_z(geometry).any():
+        return
+    raise UnknownFrame(
+        zh=f"平面坐标看来以 {reading.unit} 为单位，高程的单位却无从判断，拒收。"
+        "请以米为单位重新导出",
+        en=f"the plane numbers seem to be in {reading.unit}; the unit of the heights can't be "
+        "told. Export again in metres",
+        unit=reading.unit,
+    )
 
-    Raises UnknownFrame where neither says one, FrameMismatch where the two contradict."""
+
+def place(delivery: Delivery, crs: str, local: Mapping[str, LocalFrame]) -> Placement | None:
+    """The frame of `delivery` as somebody states it; None where nobody does and it must be
+    detected. `crs`: "auto" (what the file declares) or any spelling of a frame.
+
+    Raises UnknownFrame for a spelling that means nothing, FrameMismatch where file and sender
+    contradict each other."""
     name, declared = delivery.path.name, delivery.declared
     if crs == "auto":
         if declared is None:
-            raise UnknownFrame(
-                zh=f"{name} 没有写明坐标系，拒收。请向送交部门问明后用 --crs 指定，"
-                f"例如 --crs EPSG:4526、--crs gcj02 或 --crs local:名称",
-                en=f"{name} states no frame and is refused. Ask the department and pass --crs, "
-                f"e.g. --crs EPSG:4526, --crs gcj02 or --crs local:NAME",
-                source=name,
-            )
+            return None
         return Placement(frame=declared, how="declared", evidence=delivery.evidence)
     given = norm_frame(crs, local)
     by_default = declared is not None and (delivery.format, declared.name) in BY_DEFAULT
@@ -72,7 +106,7 @@ def refuse_inaccurate(delivery: Delivery, placement: Placement, layer: Layer) ->
     accurate as the layer needs."""
     if not placement.frame.has_crs or placement.frame.epsg is None:
         accuracy = find_transformation(placement.frame, STORAGE).accuracy_m
-        refuse_worse(delivery, placement, layer, accuracy)
+        refuse_worse(delivery, placement, layer, max(accuracy, placement.measured_m))
 
 
 def refuse_worse(delivery: Delivery, placement: Placement, layer: Layer, accuracy_m: float) -> None:
@@ -80,6 +114,18 @@ def refuse_worse(delivery: Delivery, placement: Placement, layer: Layer, accurac
     if accuracy_m <= layer.accuracy_m:
         return
     name = delivery.path.name
+    if placement.how == "detected":
+        raise NoAccurateTransform(
+            zh=f"{name} 经比对是 {placement.frame}，但比对只能保证 {accuracy_m:.2f} m，图层 "
+            f"{layer.id} 要求 {layer.accuracy_m} m，拒收。请向送交部门核实后用 --crs "
+            f"{placement.frame} 指定",
+            en=f"{name} was found to be in {placement.frame}, but the comparison vouches for "
+            f"{accuracy_m:.2f} m only; layer {layer.id} needs {layer.accuracy_m} m: refused. "
+            f"Have the department confirm the frame and pass --crs {placement.frame}",
+            source=name,
+            accuracy_m=accuracy_m,
+            needed_m=layer.accuracy_m,
+        )
     raise NoAccurateTransform(
         zh=f"{name} 从 {placement.frame} 转换后精度 {accuracy_m:.2f} m，图层 {layer.id} 要求 "
         f"{layer.accuracy_m} m，拒收。请要求部门以 CGCS2000 交付，或用控制点求更准的参数"
