@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -39,6 +40,13 @@ class Plan:
     def nodes(self) -> dict[tuple[int, int, int], Node]:
         """Every node by its address."""
         return {node.address: node for node in self.root.walk()} if self.root else {}
+
+    @property
+    def stamp(self) -> str:
+        """Of what a tile holds besides the state of the layer: the definition and the heights.
+        An address that carries it may be kept for ever, also when one of them is corrected."""
+        made_of = repr((self.layer.solid, self.layer.fields, self.offset))
+        return hashlib.blake2s(made_of.encode(), digest_size=4).hexdigest()
 
     def node(self, z: int, x: int, y: int) -> Node:
         """Raises TileError where there is no such tile."""

@@ -20,12 +20,12 @@ from gis.tiles.writer import Writer
 
 def tileset_json(store: Store, registry: Registry, layer: Layer, when: When = None) -> bytes:
     """`tileset.json` of the layer's state at an instant (None = now); its children's addresses
-    carry the version, relative to /3dtiles/{layer}/.
+    carry the version, relative to /3dtiles/{layer}/, and a stamp of the layer's definition.
 
     Raises TileError where the layer has no solid form or `when` is an interval,
     NoAccurateTransform where the city states no undulation."""
     plan = plan_of(store, registry, layer, version_of(store, layer, when))
-    return orjson.dumps(root_document(plan, registry))
+    return orjson.dumps(root_document(plan, registry, f"?c={plan.stamp}"))
 
 
 def node_json(
@@ -33,7 +33,7 @@ def node_json(
 ) -> bytes:
     """The tileset below a node. Raises TileError where there is no such version or node."""
     plan = plan_of(store, registry, layer, version)
-    return orjson.dumps(node_document(plan, plan.node(z, x, y)))
+    return orjson.dumps(node_document(plan, plan.node(z, x, y), f"?c={plan.stamp}"))
 
 
 def content_glb(

@@ -19,20 +19,21 @@ LEVELS_A_FILE = 4
 EMPTY_HEIGHTS_M = (0.0, 1.0)
 
 
-def root_document(plan: Plan, registry: Registry) -> dict[str, Any]:
-    """`tileset.json` of a version: the first levels, and where the rest is."""
+def root_document(plan: Plan, registry: Registry, query: str = "") -> dict[str, Any]:
+    """`tileset.json` of a version: the first levels, and where the rest is. `query`: put behind
+    every address."""
     if plan.root is None:
         west, south, east, north = registry.city.bbox
         volume = volume_of(Region(west, south, east, north, *EMPTY_HEIGHTS_M))
         root = {"boundingVolume": volume, "geometricError": 0.0, "refine": "ADD"}
     else:
-        root = _tile(plan.root, f"v{plan.version}/", 0)
+        root = _tile(plan.root, f"v{plan.version}/{{}}/{{}}/{{}}.{{}}{query}", 0)
     return _document(plan, root) | _metadata(plan, registry)
 
 
-def node_document(plan: Plan, node: Node) -> dict[str, Any]:
+def node_document(plan: Plan, node: Node, query: str = "") -> dict[str, Any]:
     """The tileset below one node; addresses relative to `v{version}/{z}/{x}/`."""
-    return _document(plan, _tile(node, "../../", 0))
+    return _document(plan, _tile(node, f"../../{{}}/{{}}/{{}}.{{}}{query}", 0))
 
 
 def frame_of(node: Node) -> TileFrame:
@@ -54,22 +55,22 @@ def external(node: Node, depth: int) -> bool:
     return depth == LEVELS_A_FILE and bool(node.children)
 
 
-def _tile(node: Node, prefix: str, depth: int) -> dict[str, Any]:
-    address = "{}/{}/{}".format(*node.address)
+def _tile(node: Node, address: str, depth: int) -> dict[str, Any]:
+    """A node's tile; `address` takes z, x, y and the suffix."""
     tile: dict[str, Any] = {
         "boundingVolume": volume_of(node.whole),
         "geometricError": node.error_m,
         "refine": "ADD",
     }
     if external(node, depth):
-        return tile | {"content": {"uri": f"{prefix}{address}.json"}}
+        return tile | {"content": {"uri": address.format(*node.address, "json")}}
     content = {
         "boundingVolume": volume_of(node.own),
         "geometricError": 0.0,
         "transform": frame_of(node).matrix.flatten("F").tolist(),
-        "content": {"uri": f"{prefix}{address}.glb"},
+        "content": {"uri": address.format(*node.address, "glb")},
     }
-    below = [_tile(child, prefix, depth + 1) for child in node.children]
+    below = [_tile(child, address, depth + 1) for child in node.children]
     return tile | {"children": [content, *below]}
 
 

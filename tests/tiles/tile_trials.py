@@ -165,7 +165,7 @@ def fetch_from(store: Store, registry: Registry, layer: Layer, when: When = None
     def get(path: str) -> bytes:
         if path == "tileset.json":
             return tileset_json(store, registry, layer, when)
-        found = ADDRESS.fullmatch(path)
+        found = ADDRESS.fullmatch(path.partition("?")[0])
         assert found is not None, path
         version, z, x, y = map(int, found.groups()[:4])
         answer = node_json if found[5] == "json" else content_glb
@@ -186,7 +186,7 @@ def _below(
     transform, errors = above @ own, [*errors, tile["geometricError"]]
     if "content" in tile:
         path = resolve(file, tile["content"]["uri"])
-        if path.endswith(".json"):
+        if path.partition("?")[0].endswith(".json"):
             yield from _below(fetch, path, json.loads(fetch(path))["root"], transform, errors)
         else:
             yield Leaf(path, transform, read_content(fetch(path)), errors)
