@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -27,10 +26,11 @@ def get_items(request: Request) -> Response:
     asked = read_items(layer, request.query_params, service.registry.city, service.timezone)
     page = fetch(service, asked)
     links = _links(request, service, layer, asked, page)
-    stamp = _collection(page, links, None)
     headers = {"Content-Crs": f"<{asked.axes.uri}>"}
-    body = _collection(page, links, datetime.now(UTC))
-    return answer(request, body, GEOJSON, headers=headers, stamp=stamp)
+    timeless = _collection(page, links)
+    moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    body = timeless[:-1] + f',"timeStamp":"{moment}"}}'.encode()
+    return answer(request, body, GEOJSON, headers=headers, stamp=timeless)
 
 
 def get_item(request: Request) -> Response:
@@ -41,9 +41,10 @@ def get_item(request: Request) -> Response:
     key = request.path_params["key"]
     text = fetch_one(service, asked, key)
     here = f"{base_url(request, service.settings.public_url)}/collections/{layer.id}"
+    same = _query(request, "f")
     links = [
-        _link("self", GEOJSON, f"{here}/items/{key}?{_query(request, {'f': 'json'})}"),
-        _link("alternate", "text/html", f"{here}/items/{key}?{_query(request, {'f': 'html'})}"),
+        _link("self", GEOJSON, f"{here}/items/{key}?{same}f=json"),
+        _link("alternate", "text/html", f"{here}/items/{key}?{same}f=html"),
         _link("collection", "application/json", f"{here}?f=json"),
         _link("version-history", "application/json", f"{here}/items/{key}/history"),
     ]
@@ -104,12 +105,10 @@ def _number(layer: Layer, key: str) -> int:
     return int(key)
 
 
-def _collection(page: ItemsPage, links: list[dict[str, str]], moment: datetime | None) -> bytes:
+def _collection(page: ItemsPage, links: list[dict[str, str]]) -> bytes:
     rest: dict[str, Any] = {"numberReturned": page.returned, "links": links}
     if page.matched is not None:
         rest["numberMatched"] = page.matched
-    if moment is not None:
-        rest["timeStamp"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
     head = '{"type":"FeatureCollection","features":[' + ",".join(page.features) + "],"
     return head.encode() + orjson.dumps(rest)[1:]
 
@@ -118,15 +117,17 @@ def _links(
     request: Request, service: Service, layer: Layer, asked: ItemsAsked, page: ItemsPage
 ) -> list[dict[str, str]]:
     here = f"{base_url(request, service.settings.public_url)}/collections/{layer.id}"
+    same = _query(request, "f")
     links = [
-        _link("self", GEOJSON, f"{here}/items?{_query(request, {'f': 'json'})}"),
-        _link("alternate", "text/html", f"{here}/items?{_query(request, {'f': 'html'})}"),
-        _link("alternate", "text/csv", f"{here}/items?{_query(request, {'f': 'csv'})}"),
+        _link("self", GEOJSON, f"{here}/items?{same}f=json"),
+        _link("alternate", "text/html", f"{here}/items?{same}f=html"),
+        _link("alternate", "text/csv", f"{here}/items?{same}f=csv"),
         _link("collection", "application/json", f"{here}?f=json"),
     ]
-    for rel, offset in neighbours(asked, page.returned, page.matched):
-        words = {"f": "json", "limit": asked.query.limit, "offset": offset}
-        links.append(_link(rel, GEOJSON, f"{here}/items?{_query(request, words)}"))
+    beside = neighbours(asked, page.returned, page.matched)
+    if beside:
+        rest = f"{_query(request, 'f', 'limit', 'offset')}f=json&limit={asked.query.limit}"
+        links += [_link(rel, GEOJSON, f"{here}/items?{rest}&offset={n}") for rel, n in beside]
     return links
 
 
@@ -141,9 +142,10 @@ def neighbours(asked: ItemsAsked, returned: int, matched: int | None) -> list[tu
     return found
 
 
-def _query(request: Request, changes: Mapping[str, object]) -> str:
-    kept = [(n, v) for n, v in request.query_params.multi_items() if n not in changes]
-    return urlencode([*kept, *((n, str(v)) for n, v in changes.items())], safe=",:/")
+def _query(request: Request, *without: str) -> str:
+    """The query string without those parameters, ready for more."""
+    kept = [(n, v) for n, v in request.query_params.multi_items() if n not in without]
+    return urlencode(kept, safe=",:/") + "&" if kept else ""
 
 
 def _link(rel: str, media: str, href: str) -> dict[str, str]:

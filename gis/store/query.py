@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -312,7 +313,10 @@ def _names(q: LayerQuery, extra: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name if name in extra else q.layer.field(name).name for name in q.fields)
 
 
-def _properties(names: tuple[str, ...]) -> Composed:
+@lru_cache(maxsize=512)
+def _properties(names: tuple[str, ...]) -> SQL:
+    """The columns of the properties. Kept as text: composing them anew for every request costs
+    more than reading ten rows."""
     special: dict[str, Composable] = {
         "valid_from": SQL("lower(t.valid)"),
         "valid_to": SQL("upper(t.valid)"),
@@ -323,19 +327,22 @@ def _properties(names: tuple[str, ...]) -> Composed:
         SQL("{} AS {}").format(special.get(name, Identifier("t", name)), Identifier(name))
         for name in names
     ]
-    return SQL(", ").join(parts)
+    return SQL(SQL(", ").join(parts).as_string())
 
 
-def _geojson(q: LayerQuery) -> Composable:
+def _geojson(q: LayerQuery) -> SQL:
     """The geometry as JSON text. Always x = east first: axis order is the API's door."""
-    if not q.geometry:
-        return SQL("'null'")
-    if q.srid in SAME_DEGREES:
-        shape, digits = SQL("t.geom").format(), q.digits
+    return _geojson_in(q.srid, q.digits) if q.geometry else SQL("'null'")
+
+
+@lru_cache(maxsize=128)
+def _geojson_in(srid: int, digits: int) -> SQL:
+    if srid in SAME_DEGREES:
+        shape = SQL("t.geom").format()
     else:
-        frame = from_epsg(q.srid)
-        source = SQL("ST_SetSRID(t.geom, 4326)") if q.srid == 3857 else SQL("t.geom")
-        shape = SQL("ST_Transform({}, {})").format(source, SqlLiteral(q.srid))
-        digits = q.digits if frame.unit == "degree" else min(q.digits, PLANE_DIGITS)
+        frame = from_epsg(srid)
+        source = SQL("ST_SetSRID(t.geom, 4326)") if srid == 3857 else SQL("t.geom")
+        shape = SQL("ST_Transform({}, {})").format(source, SqlLiteral(srid))
+        digits = digits if frame.unit == "degree" else min(digits, PLANE_DIGITS)
     text = SQL("coalesce(ST_AsGeoJSON({}, {}, 0), 'null')")
-    return text.format(shape, SqlLiteral(int(digits)))
+    return SQL(text.format(shape, SqlLiteral(int(digits))).as_string())
