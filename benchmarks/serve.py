@@ -317,8 +317,10 @@ def main() -> None:
             cluster.stop()
     for name, answers in theirs.items():
         for task, answered in mine.items():
-            ratio = answered.per_second / max(answers[task].per_second, 1e-9)
-            print(f"One Map / {name:34} {task:24} {ratio:8.1f} x")
+            other = answers[task]
+            ratio = answered.per_second / other.per_second if other.per_second else math.nan
+            failed = "" if other.per_second else f"  (it answers HTTP {other.status})"
+            print(f"One Map / {name:34} {task:24} {ratio:8.1f} x{failed}")
 
 
 if __name__ == "__main__":

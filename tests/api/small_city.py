@@ -13,7 +13,7 @@ import shapely
 from store_trials import make_head, make_rows
 
 from gis.layers import Layer, Registry
-from gis.store import Store, begin
+from gis.store import Finding, RunHead, Store, begin, store_run
 
 CHINA = ZoneInfo("Asia/Shanghai")
 FIRST = datetime(2023, 6, 1, tzinfo=CHINA)
@@ -94,3 +94,27 @@ def fill(store: Store, registry: Registry) -> None:
     deliver(store, layers["planning_permits"], [permit])
     thing = {"thing_id": "T1", "name": "水位站", "kind": "other", "datastream": "T1-level"}
     deliver(store, layers["iot_things"], [thing | {"at": (114.005, 32.985)}])
+    store_run(store, layers["alerts"], run_head(), [alert()], changed_again=lambda *_: False)
+
+
+def alert() -> Finding:
+    """One suspected building with two pictures."""
+    properties = {
+        "kind": "construction", "reasons": "no_permit", "score": 0.9, "area_m2": 400.0,
+        "engine": "dsm 1", "image_date": date(2024, 6, 10), "county_code": "411702",
+    }  # fmt: skip
+    return Finding(
+        geometry=shapely.MultiPolygon([shapely.box(114.001, 32.985, 114.0012, 32.9852)]),
+        properties=properties,
+        record={"reasons": [{"code": "no_permit", "figures": {}}]},
+        chips={"after": b"\x89PNG after", "dsm/difference": b"\x89PNG difference"},
+    )
+
+
+def run_head() -> RunHead:
+    """The run that found it."""
+    return RunHead(
+        engine="dsm", engine_version="1", rules_version="t", before_image="a", after_image="b",
+        before_date=date(2023, 4, 15), image_date=date(2024, 6, 10), at=SECOND, digest="0" * 64,
+        alert_prefix="T", accuracy_m=0.5, candidates=1, inputs={}, parameters={}, rules={},
+    )  # fmt: skip

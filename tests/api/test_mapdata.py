@@ -113,8 +113,33 @@ def test_a_grid_code_is_its_cell(client: httpx.Client) -> None:
     assert "北斗" in found["read_as"]["zh"]
 
 
-def test_no_alerts_yet_and_no_readings(client: httpx.Client) -> None:
-    assert client.get("/map/alerts.json").json() == {"alerts": [], "total": 0}
+def test_alerts_are_listed_shown_and_pictured(client: httpx.Client) -> None:
+    page = client.get("/map/alerts.json").json()
+    [alert] = page["alerts"]
+    assert (page["total"], alert["state"], alert["reasons"]) == (1, "suspected", ["no_permit"])
+    for query, total in (
+        ("state=suspected", 1), ("state=closed,suspected", 1), ("state=closed", 0),
+        ("reason=no_permit", 1), ("reason=red_line", 0), ("county=411702", 1), ("county=1", 0),
+    ):  # fmt: skip
+        assert client.get(f"/map/alerts.json?{query}").json()["total"] == total, query
+    case = client.get(f"/map/alerts/{alert['key']}.json").json()
+    assert case["alert_id"] == alert["alert_id"]
+    assert case["next_states"] == ["to_check"]
+    assert case["geometry"]["type"] == "MultiPolygon"
+    assert sorted(case["chips"]) == ["after", "dsm/difference"]
+    assert client.get(f"/map/alerts/{alert['alert_id']}.json").json() == case
+    for name in case["chips"]:
+        picture = client.get(f"/map/alerts/{alert['key']}/{name}.png")
+        assert picture.headers["content-type"] == "image/png"
+        assert picture.content.startswith(b"\x89PNG")
+    assert client.get(f"/map/alerts/{alert['key']}/before.png").status_code == 404
+    item = client.get(f"/collections/alerts/items/{alert['key']}").json()
+    assert item["properties"]["alert_id"] == alert["alert_id"]
+    found = search(client, alert["alert_id"].lower())["results"]
+    assert [(r["layer"], r["id"]) for r in found] == [("alerts", alert["key"])]
+
+
+def test_no_readings_yet(client: httpx.Client) -> None:
     found = client.get("/map/readings.json", params={"datastream": "T1-level", "hours": 24})
     assert found.json() == {"datastream": "T1-level", "readings": []}
 
