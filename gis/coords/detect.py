@@ -120,7 +120,8 @@ def _without_reference(readings: Sequence[Reading], declared: Frame | None) -> D
 def _candidate(reading: Reading, match: Match | None) -> Candidate:
     accuracy = find_transformation(reading.frame, STORAGE).accuracy_m
     why = [
-        f"{reading.share:.0%} 的行按此读法落在本市 / of the rows lie in the city: {reading.text()}"
+        f"{reading.share:.0%} 的坐标按此读法落在本市"
+        f" / {reading.share:.0%} of the places lie in the city, read so"
     ]
     if match is not None:
         why.append(

@@ -167,13 +167,17 @@ def refuse_elsewhere(
     x, y = shapely.get_coordinates(came[there][0])[0].tolist()
     raise FrameMismatch(
         zh=f"{name} 的坐标与 {frame} 矛盾（例如 {x:.10g}, {y:.10g}），整份拒收。"
-        + (f"这些数字更像：{'；'.join(likely)}。请核对后用 --crs 指定" if likely else "请核对"),
+        + (
+            f"这些数字更像：{'；'.join(likely)}。请核对后用 --crs 指定"
+            if likely
+            else "请向送交部门问明坐标系，再用 --crs 指定"
+        ),
         en=f"the coordinates of {name} contradict {frame} (such as {x:.10g}, {y:.10g}); the file "
         f"is refused. "
         + (
             f"They look like: {'; '.join(likely)}. Check it and pass --crs"
             if likely
-            else "Check it"
+            else "Ask the department for the frame and pass --crs"
         ),
         source=name,
         declared=frame.name,

@@ -255,10 +255,11 @@ def page() -> str:
 
 PAGE = """# GIGS: our coordinate door against IOGP's test series
 
-Written by `python tests/coords/gigs.py > docs/coords-gigs.md` and held by a test. Every procedure for a conversion or a projection in the two collections we have (IOGP's own tables
-of 2022 and the scripts that PROJ ships) goes through `find_transformation`, both ways, and a
-thousand times there and back (limit 6 mm). Each is stated as exact (0 m). GIGS's own tolerance is
-3 cm, 5 cm for the methods it says so of; errors below are in millimetres on the ground.
+Written by `python tests/coords/gigs.py > docs/coords-gigs.md` and held by a test. Every procedure
+for a conversion or a projection in the two collections we have (IOGP's own tables of 2022 and the
+scripts that PROJ ships) goes through `find_transformation`, both ways, and a thousand times there
+and back (limit 6 mm). Each is stated as exact (0 m). GIGS's own tolerance is 3 cm, 5 cm for the
+methods it says so of; errors below are in millimetres on the ground.
 
 | procedure | method | tables | points | round trips | worst, mm | limit, mm |
 |---|---|---|---|---|---|---|

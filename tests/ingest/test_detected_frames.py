@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
+import json
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,12 +18,28 @@ import shapely
 from numpy.typing import NDArray
 from postgis import PROJECT, Server
 
-from gis.coords import Reading, find_transformation, norm_frame, to_metric
-from gis.errors import FrameMismatch, NoAccurateTransform, SourceError, UnknownFrame
+from gis.coords import (
+    Area,
+    Reading,
+    Reference,
+    diagnose,
+    find_transformation,
+    norm_frame,
+    to_metric,
+)
+from gis.errors import (
+    CoordError,
+    FrameMismatch,
+    LayerError,
+    NoAccurateTransform,
+    SourceError,
+    UnknownFrame,
+)
 from gis.ingest import IngestRequest, LoadReport, ingest
 from gis.ingest.placement import Placement
-from gis.layers import Registry
+from gis.layers import Registry, load_registry
 from gis.store import LayerQuery, Store, count, rows
+from gis.store.pool import prepare
 
 pytestmark = pytest.mark.xdist_group("detected")
 Floats = NDArray[np.float64]
@@ -252,3 +271,97 @@ class TestMixed:
             deliver(store, registry, path, crs=crs)
         assert "1-300" in str(caught.value.mixed)
         assert "301-600" in str(caught.value.mixed)
+
+
+WAY_FORWARD = ("--crs", "Readable:", "coordinate columns", "Give one file", "gis coords fit")
+
+
+class TestMessyFiles:
+    """Every file of the shared messy collection lands where it should, or is refused with a
+    message that says what to do."""
+
+    @pytest.fixture
+    def anywhere(self, city: Store, tmp_path: Path) -> Registry:
+        config = tmp_path / "config"
+        shutil.copytree(PROJECT / "config", config)
+        for geometry in ("Point", "LineString", "MultiPolygon"):
+            text = (
+                f"id: any_{geometry.lower()}\ntitle: {{zh: 任意, en: Any}}\ntheme: base\n"
+                f"geometry: {geometry}\nkey: code\naccuracy_m: 500\nclassification: public\n"
+                "fields:\n  - {name: code, type: text, aliases: "
+                "[行政代码, BOUND_A_ID, OBJECTID, ID, name]}\n"
+                "checks: [valid_geometry]\n"
+            )
+            (config / "layers" / f"any_{geometry.lower()}.yml").write_text(text, "utf-8")
+        more = load_registry(config, PROJECT / "data")
+        prepare(city.url, more)
+        return more
+
+    def test_all(self, city: Store, anywhere: Registry, shared_data: Path) -> None:
+        landed, refused = set(), []
+        folders = (shared_data / "h_messy", shared_data / "coords_vectors")
+        kinds = {".shp", ".csv", ".tab", ".gdb", ".dbf"}
+        files = [p for f in folders for p in sorted(f.rglob("*")) if p.suffix.lower() in kinds]
+        assert len(files) > 40
+        for path in files:
+            for layer in ("any_point", "any_linestring", "any_multipolygon"):
+                try:
+                    report = deliver(city, anywhere, path, layer)
+                except (SourceError, CoordError, LayerError) as refusal:
+                    refused.append(refusal)
+                else:
+                    if report.accepted:
+                        landed.add((path.name, report.frame.name, report.frame.how))
+        assert len(refused) > 100
+        for refusal in refused:
+            assert any(way in refusal.en for way in WAY_FORWARD), refusal
+        assert landed == {
+            ("zmd_districts_cgcs2000_zone38_gbk_nocpg.shp", "EPSG:4526", "declared"),
+            ("china.shp", "EPSG:4326", "declared"),
+        }
+
+    def test_counties_without_prj_land_where_counties_are_known(
+        self, store: Store, registry: Registry, shared_data: Path
+    ) -> None:
+        """The same counties in CGCS2000 degrees are stored: they are the reference."""
+        folder = shared_data / "h_messy" / "derived_cn_gk_dev"
+        known = shared_data / "a_admin" / "tianditu_cgcs2000" / "district_411700_cgcs2000.geojson"
+        shapes = json.loads(known.read_text("utf-8"))["features"]
+        path = folder / "zmd_districts_cgcs2000_cm114_gbk_noprj.shp"
+        lines = np.array([shapely.boundary(shapely.geometry.shape(f["geometry"])) for f in shapes])
+        reference = Reference(lines, 4547, Area(*registry.city.bbox))
+        columns = shapely.get_coordinates(
+            shapely.from_wkb(pyogrio.raw.read(path, encoding="ISO-8859-1")[2])
+        )
+        answer = diagnose(columns, area=Area(*registry.city.bbox), reference=reference)
+        assert answer.decision is not None
+        assert answer.decision.reading.frame.name == "EPSG:4547"
+        assert answer.decision.accuracy_m < 0.5
+
+    def test_gcj02_vectors(
+        self, city: Store, registry: Registry, shared_data: Path, tmp_path: Path
+    ) -> None:
+        """Real numbers of three map services' frames, each within 5 m of the truth."""
+        with (shared_data / "coords_vectors" / "gcj_bd_vectors.csv").open(encoding="utf-8") as file:
+            table = list(csv.DictReader(file))
+        west, south, east, north = registry.city.bbox
+        table = [
+            row
+            for row in table
+            if west < float(row["wgs_lon"]) < east and south < float(row["wgs_lat"]) < north
+        ]
+        assert len(table) >= 5
+        for crs, columns in (("gcj02", ("gcj_lon", "gcj_lat")), ("bd09", ("bd_lon", "bd_lat"))):
+            path = tmp_path / f"{crs}.csv"
+            lines = [
+                f"V{crs}{i},停车位,{r[columns[0]]},{r[columns[1]]}" for i, r in enumerate(table)
+            ]
+            path.write_text("\n".join(["ID,设备类型,经度,纬度", *lines]), "utf-8")
+            report = deliver(city, registry, path, crs=crs, dry_run=False)
+            assert report.frame.accuracy_m == 5.0
+            found = rows(city, LayerQuery(layer=registry.get("iot_things")))
+            where = {t: shapely.get_coordinates(g)[0] for t, g in
+                     zip(found.columns["thing_id"], found.geometry, strict=True)}  # fmt: skip
+            for i, row in enumerate(table):
+                truth = (float(row["wgs_lon"]), float(row["wgs_lat"]))
+                assert where[f"V{crs}{i}"] == pytest.approx(truth, abs=1e-8)
