@@ -252,7 +252,7 @@ def sheets(pair: Pair, *, grey: bool = False) -> Iterator[Sheets]:
     """Open every raster of the pair on its grid. `grey` opens photos without colour as well
     (one band)."""
     with ExitStack() as stack:
-        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE_MB))
+        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE_MB << 20))
 
         def sheet(raster: Raster | None) -> Sheet | None:
             if raster is None or (raster.kind == "image" and not (raster.colour or grey)):

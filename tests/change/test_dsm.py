@@ -12,10 +12,11 @@ import rasterio
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rasterio.env import get_gdal_config
 from scene import GSD, NORTH, WEST, Scene, box, change, planted, stand, tally, town, tree, write
 
 from gis.change.engines import Candidates, DsmEngine, engine_of
-from gis.change.pair import Box, Pair, pair_of
+from gis.change.pair import CACHE_MB, Box, Pair, pair_of, sheets
 from gis.change.rasters import Raster, describe
 from gis.errors import ChangeError, CoordError, SourceError
 
@@ -200,6 +201,11 @@ def test_other_pixel_sizes_and_offsets_are_resampled(scene: Scene, tmp_path: Pat
     result = DsmEngine().candidates(opened(paths | {"dsm_after": moved}))
     assert any("resampled" in en for _, en in result.notes)
     assert tally(list(result.items), scene.truth)["recall"] >= 0.95
+
+
+def test_gdal_may_cache_so_much_and_no_more(part_pair: Pair) -> None:
+    with sheets(part_pair):
+        assert get_gdal_config("GDAL_CACHEMAX") == CACHE_MB * 1024 * 1024
 
 
 # --- files that must be refused ------------------------------------------------------------
