@@ -21,6 +21,8 @@ from gis.api.service import service_of
 from gis.errors import StoreError
 from gis.store.migrate import pending
 
+# what a department's file says is text stays text, whatever a browser makes of its first bytes
+NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 20)
 
 
@@ -43,7 +45,8 @@ def readyz(request: Request) -> Response:
 
 
 class Watch:
-    """ASGI: counts and times every request by route and status; HEAD loses its body."""
+    """ASGI: counts and times every request by route and status; HEAD loses its body, and no
+    browser may guess what it got."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -68,6 +71,7 @@ class Watch:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message = {**message, "headers": [*message.get("headers", ()), NO_SNIFFING]}
             elif head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
