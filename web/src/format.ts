@@ -31,9 +31,15 @@ export function value(field: Field, raw: Scalar | undefined, unit: string | null
     const plain = /year/.test(field.name);  // a year has no thousands separator
     const shown = plain ? String(raw) : number(Number(raw), field.type === "integer" ? 0 : 3);
     if (unit === "m²") return area(Number(raw));
-    return unit ? `${shown} ${unit}` : shown;
+    return unit ? `${shown} ${unitName(unit)}` : shown;
   }
   return String(raw);
+}
+
+/** Units that are words are said in the language that is on. */
+function unitName(unit: string): string {
+  if (unit === "公顷") return words("hectare");
+  return unit === "万元" ? words("ten_thousand_cny") : unit;
 }
 
 /** `2023-06-01` of a moment, in the city's time zone. */

@@ -98,6 +98,7 @@ const TEXTS = {
   no: ["否", "No"],
   hectare: ["公顷", "ha"],
   mu: ["亩", "mu"],
+  ten_thousand_cny: ["万元", "× 10,000 CNY"],
   // time
   time: ["时间", "Time"],
   today: ["今天", "Today"],

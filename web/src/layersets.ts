@@ -1,6 +1,6 @@
-/** Which layers are on when nobody has chosen. */
+/** What is shown when nobody has chosen: which layers are on, and where the map stands. */
 
-import type { Config } from "./contract";
+import type { Bbox, Config } from "./contract";
 import { BACKDROP, tintLayer } from "./map2d/style";
 
 // A readable city first; pipes, parcels, plans and parts are a click away.
@@ -21,3 +21,21 @@ export function usualLayers(config: Config): ReadonlySet<string> {
 /** Every id that may stand in a link. */
 export const knownLayers = (config: Config): ReadonlySet<string> =>
   new Set([...config.layers.map((layer) => layer.id), BACKDROP]);
+
+const WINDOW_PX = 900;  // what a view of the whole city should fit into
+const DEEPEST_HOME = 16;
+
+/** Where the page opens: the city's home view, or all buildings where it shows none of them. */
+export function homeView(config: Config): { lon: number; lat: number; zoom: number } {
+  const { home } = config.city;
+  const built = config.layers.find((layer) => layer.style.kind === "building")?.extent;
+  if (!built || contains(built, home)) return home;
+  const [west, south, east, north] = built;
+  const degrees = Math.max(east - west, north - south, 1e-4);
+  const zoom = Math.log2((360 * WINDOW_PX) / (512 * degrees));
+  return { lon: (west + east) / 2, lat: (south + north) / 2, zoom: Math.min(DEEPEST_HOME, zoom) };
+}
+
+function contains([west, south, east, north]: Bbox, { lon, lat }: { lon: number; lat: number }): boolean {
+  return west <= lon && lon <= east && south <= lat && lat <= north;
+}

@@ -6,7 +6,7 @@ import { config as fetchConfig, counts, item } from "./api";
 import type { Config, SearchResult } from "./contract";
 import { h } from "./dom";
 import { setLang, text } from "./i18n";
-import { knownLayers, usualLayers } from "./layersets";
+import { homeView, knownLayers, usualLayers } from "./layersets";
 import { FlatMap } from "./map2d/map";
 import { AlertsPanel } from "./panels/alerts";
 import { CardPanel, extent } from "./panels/card";
@@ -86,7 +86,10 @@ function start(app: HTMLElement, config: Config): void {
   left.append(layers.element);
   const header = new Header(config, store, new SearchBox(config, store, found).element, {
     layers: toggleLayers,
-    home: () => goTo(config.city.home.lon, config.city.home.lat, config.city.home.zoom, true),
+    home: () => {
+      const { lon, lat, zoom } = homeView(config);
+      goTo(lon, lat, zoom, true);
+    },
   });
   if (innerWidth < 900) app.classList.add("layers-folded");
   const timeline = new Timeline(config, store);
@@ -163,7 +166,7 @@ function start(app: HTMLElement, config: Config): void {
 }
 
 function firstState(config: Config, usual: ReadonlySet<string>): State {
-  const { lon, lat, zoom } = config.city.home;
+  const { lon, lat, zoom } = homeView(config);
   const usualState: State = {
     lang: "zh",
     mode: "2d",

@@ -250,7 +250,7 @@ function dress(scene: Scene, config: Config): void {
   const { globe } = scene;
   const colors = palette();
   globe.baseColor = Color.fromCssColorString(colors.background);
-  globe.undergroundColor = Color.fromCssColorString("#3a3f47");
+  globe.undergroundColor = Color.fromCssColorString(colors.soil);
   globe.showGroundAtmosphere = false;
   globe.enableLighting = false;
   scene.fog.enabled = false;

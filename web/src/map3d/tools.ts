@@ -1,8 +1,9 @@
 /** The small panel of the 3D view: how solid the ground is, and what the colours mean. */
 
+import { colorCodes } from "../colors";
 import type { Config } from "../contract";
 import { h } from "../dom";
-import { words } from "../i18n";
+import { say, words } from "../i18n";
 import { heightLegend } from "../panels/layers";
 import type { Store } from "../state";
 
@@ -54,8 +55,7 @@ export class SolidTools {
         h("button", { class: "action", onclick: this.actions.tilt }, words("tilt")),
         h("button", { class: "action", onclick: this.actions.north, "aria-label": words("north_up"), title: words("north_up") }, "N"),
       ),
-      h("h3", {}, words("height_classes")),
-      h("ul", { class: "legend" }, ...heightLegend()),
+      ...this.legend(ground < 100),
       h(
         "p",
         { class: "fine" },
@@ -63,5 +63,17 @@ export class SolidTools {
       ),
     );
     if (focus) document.getElementById(focus)?.focus({ preventScroll: true });
+  }
+
+  /** Of what one looks for: pipes while the ground is faded, else buildings. */
+  private legend(below: boolean): HTMLElement[] {
+    const pipes = this.config.layers.find((layer) => layer.solid === "tube");
+    if (!below || !pipes) {
+      return [h("h3", {}, words("height_classes")), h("ul", { class: "legend" }, ...heightLegend())];
+    }
+    const kinds = colorCodes(pipes).map(([code, entry]) =>
+      h("li", {}, h("i", { class: "swatch lined", style: `--c:${entry.color}` }), h("span", {}, say(entry)), h("span", { class: "fine" }, code)),
+    );
+    return [h("h3", {}, `${say(pipes.title)} · CJJ 61`), h("ul", { class: "legend" }, ...kinds)];
   }
 }
