@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from served import GIS, free_port, wait_ready
 
 from gis.api.config import check_config, read_config, write_config
 from gis.cli.main import main
@@ -114,3 +118,28 @@ def test_serve_refuses_a_port_in_use(folder: Path, store: Any) -> None:
     assert port in refused.stderr
     assert "占用" in refused.stderr
     assert "Traceback" not in refused.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serve_says_where_answers_and_ends_when_told(
+    folder: Path, store: Any, number: signal.Signals
+) -> None:
+    port = free_port()
+    env = {k: v for k, v in os.environ.items() if not k.startswith("GIS_")} | {
+        "GIS_CONFIG": str(folder),
+        "GIS_DATA": str(PROJECT / "data"),
+        "GIS_DATABASE_URL": store.url,
+    }
+    log = folder.parent / "serve.log"
+    with log.open("wb") as out:
+        words = [str(GIS), "serve", "--port", str(port)]
+        process = subprocess.Popen(words, env=env, stdout=out, stderr=out)
+    try:
+        wait_ready(f"http://127.0.0.1:{port}", process, log)
+        process.send_signal(number)
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+    said = log.read_text("utf-8")
+    assert f"http://127.0.0.1:{port}/map" in said
+    assert "Traceback" not in said
