@@ -13,11 +13,12 @@ import rasterio
 import shapely
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
 from rasterio.transform import Affine
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterWindow
 
-from gis.change.rasters import Raster, opened
+from gis.change.rasters import Raster, opened, unreadable
 from gis.errors import ChangeError
 
 Floats = NDArray[np.float32]
@@ -195,14 +196,15 @@ class Sheet:
     """One open raster, read on the grid: NaN where it has no value."""
 
     def __init__(
-        self, data: Any, offset: tuple[int, int] | None, bands: tuple[int, ...], step: int = 1
+        self, raster: Raster, data: Any, offset: tuple[int, int] | None, step: int = 1
     ) -> None:
-        self._data, self._offset, self._bands, self._step = data, offset, bands, step
+        self._raster, self._data, self._offset, self._step = raster, data, offset, step
+        self._bands = raster.colour or (1,)
 
     def thinned(self, step: int) -> Sheet:
         """Every `step`-th pixel of it, on the grid thinned alike: for places too large to be held
         whole."""
-        return Sheet(self._data, self._offset, self._bands, step)
+        return Sheet(self._raster, self._data, self._offset, step)
 
     def read(self, box: Box) -> Floats:
         """float32 (bands, rows, columns) of the grid's pixels in `box`, which may reach out."""
@@ -225,7 +227,10 @@ class Sheet:
         if not there.empty:
             rows, cols = there.shape
             window = RasterWindow(there.left, there.top, cols, rows)
-            read = self._data.read(self._bands, window=window, masked=True)
+            try:
+                read = self._data.read(self._bands, window=window, masked=True)
+            except RasterioError as exc:  # here, as only here it is known which file it was
+                raise unreadable(self._raster.path) from exc
             inside = wanted.inner(there)
             values[(slice(None), *inside)] = read.astype(np.float32).filled(np.nan)
         return values
@@ -273,7 +278,7 @@ def sheets(pair: Pair, *, grey: bool = False) -> Iterator[Sheets]:
                         nodata=_fill(data),
                     )
                 )
-            return Sheet(data, offset, raster.colour or (1,))
+            return Sheet(raster, data, offset)
 
         yield Sheets(
             dsm_before=sheet(pair.dsm_before),

@@ -123,13 +123,17 @@ def opened(path: Path) -> Iterator[Any]:
             with rasterio.open(path, driver="GTiff") as data:
                 yield data
     except RasterioError as exc:
-        raise SourceError(
-            zh=f"{path.name} 无法按 GeoTIFF 读取，可能损坏或格式不对。"
-            f"请用 gdal_translate 转成 GeoTIFF",
-            en=f"{path.name} can't be read as GeoTIFF; it is damaged or of another format. "
-            f"Convert it with gdal_translate",
-            file=path.name,
-        ) from exc
+        raise unreadable(path) from exc
+
+
+def unreadable(path: Path) -> SourceError:
+    """What to raise where GDAL can't read a file, its head or its pixels."""
+    return SourceError(
+        zh=f"{path.name} 无法按 GeoTIFF 读取，可能损坏或格式不对。请用 gdal_translate 转成 GeoTIFF",
+        en=f"{path.name} can't be read as GeoTIFF; it is damaged or of another format. Convert "
+        f"it with gdal_translate",
+        file=path.name,
+    )
 
 
 def _check_grid(data: Any, path: Path) -> None:

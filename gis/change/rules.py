@@ -249,7 +249,12 @@ def _red_line(rule: Rule, change: Candidate, known: Known) -> Outcome:
     band = known.band_m2(lines, area, change.mask)
     if overlap <= max(band, rule.params["min_overlap_m2"]):
         return None
-    figures = {"overlap_m2": overlap, "share": overlap / change.mask.area, "band_m2": band}
+    figures = {
+        "overlap_m2": overlap,
+        "share": overlap / change.mask.area,
+        "band_m2": band,
+        "min_overlap_m2": rule.params["min_overlap_m2"],
+    }
     return _reason(rule, figures, lines, here or mine)
 
 

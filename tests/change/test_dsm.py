@@ -288,6 +288,19 @@ def test_refuses_what_is_no_raster(tmp_path: Path) -> None:
         describe(path, "dsm")
 
 
+@pytest.mark.parametrize("broken", ["dsm_before", "before"])
+def test_a_file_cut_short_is_named(tmp_path: Path, broken: str) -> None:
+    scene = town(400)
+    change(scene, "construction", box(100, 60, 20, 14), 9.0)
+    paths = write(scene, tmp_path)
+    whole = paths[broken].read_bytes()
+    pair = opened(paths)
+    paths[broken].write_bytes(whole[: len(whole) // 3])
+    with pytest.raises(SourceError) as refused:
+        DsmEngine().candidates(pair)
+    assert refused.value.file == paths[broken].name
+
+
 def test_refuses_a_photo_as_surface_model_and_a_file_without_a_date(tmp_path: Path) -> None:
     paths = write(town(100), tmp_path)
     with pytest.raises(SourceError) as refused:
