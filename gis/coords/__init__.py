@@ -33,6 +33,7 @@ from gis.coords.frames import (
     is_known_epsg,
     outside,
 )
+from gis.coords.geoid import GeoidGrid, geoid_from_gtx
 from gis.coords.heights import (
     HeightOffset,
     ellipsoidal_from_1985,
@@ -96,6 +97,8 @@ __all__ = [
     "parse_angle",
     "degrees_from_packed",
     "HeightOffset",
+    "GeoidGrid",
+    "geoid_from_gtx",
     "fit_offset",
     "ellipsoidal_from_1985",
     "normal_1985_from_ellipsoidal",

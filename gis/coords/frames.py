@@ -74,6 +74,7 @@ class Frame:
     unit:        of both numbers: "degree", "metre", or EPSG's name of another unit
     zone_prefix: what stands before the easting (38 in 38502117), None where nothing does
     accuracy_m:  accuracy of the frame's own tie to the Earth, metres; 0 = by definition
+    epoch:       decimal year at which the coordinates hold, for frames that plates move through
     definition:  WKT2 where there is no EPSG code; local: the control-point record of a local frame
     """
 
@@ -83,6 +84,7 @@ class Frame:
     unit: str = "metre"
     zone_prefix: int | None = None
     accuracy_m: float = 0.0
+    epoch: float | None = None
     definition: str | None = None
     local: LocalFrame | None = None
 

@@ -2,7 +2,8 @@
 
 Between the two stands the height anomaly (geoid undulation), some tens of metres, for which no
 grid is public; PROJ passes heights through unchanged. Here the difference is stated by somebody,
-as a constant or as a plane through levelled points, or the conversion is refused.
+as a constant, as a plane through levelled points or as the grid of the city's surveying office,
+or the conversion is refused.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gis.coords.geoid import GeoidGrid
 from gis.errors import CoordError, NoAccurateTransform
 
 Floats = NDArray[np.float64]
@@ -49,7 +51,7 @@ class HeightOffset:
 
 
 def ellipsoidal_from_1985(
-    height_m: Floats, lon: Floats, lat: Floats, offset: HeightOffset | None
+    height_m: Floats, lon: Floats, lat: Floats, offset: HeightOffset | GeoidGrid | None
 ) -> Floats:
     """CGCS2000 ellipsoidal heights from 1985 heights, metres; points in degrees.
 
@@ -58,7 +60,7 @@ def ellipsoidal_from_1985(
 
 
 def normal_1985_from_ellipsoidal(
-    height_m: Floats, lon: Floats, lat: Floats, offset: HeightOffset | None
+    height_m: Floats, lon: Floats, lat: Floats, offset: HeightOffset | GeoidGrid | None
 ) -> Floats:
     """1985 heights from CGCS2000 ellipsoidal heights, metres; points in degrees.
 
@@ -106,13 +108,14 @@ def fit_offset(
     )
 
 
-def _stated(offset: HeightOffset | None) -> HeightOffset:
+def _stated(offset: HeightOffset | GeoidGrid | None) -> HeightOffset | GeoidGrid:
     if offset is None:
         raise NoAccurateTransform(
             zh="1985 国家高程与椭球高相差数十米，且没有公开的高程异常格网。"
-            "请在 config/city.yml 写明 geoid_undulation_m，或用水准点拟合",
+            "请在 config/city.yml 写明 geoid_undulation_m，或用水准点拟合，或提供格网（GTX）",
             en="1985 heights and ellipsoidal heights differ by tens of metres and no grid is "
-            "public. State geoid_undulation_m in config/city.yml, or fit it from levelled points",
+            "public. State geoid_undulation_m in config/city.yml, fit it from levelled points, or "
+            "supply a grid (GTX)",
             missing="geoid_undulation_m",
         )
     return offset

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
+from gis.coords import epochs
 from gis.coords.frames import BD09, BD09MC, GCJ02, STORAGE, WGS84, Frame, from_epsg
 from gis.coords.local import LocalFrame
 from gis.coords.prj import frame_from_prj
@@ -31,7 +33,7 @@ _WKT = re.compile(r"\s*(PROJ|GEOG|GEOD|BOUND|COMPD|COMPOUND|ENG|LOCAL_)\w*\s*\[|
 
 def norm_frame(spec: Frame | int | str, local: Mapping[str, LocalFrame] = _NO_LOCAL) -> Frame:
     """The frame meant by 4547, "4547", "EPSG:4547", an OGC URN or URI, "gcj02", "bd09",
-    "bd09mc", "CGCS2000", "WGS84", "local:NAME", a WKT or a PROJ text.
+    "bd09mc", "CGCS2000", "WGS84", "ITRF2014@2024.5", "local:NAME", a WKT or a PROJ text.
 
     `local` holds the local frames there are. Raises UnknownFrame, or FrameMismatch for a WKT
     that contradicts itself."""
@@ -42,6 +44,11 @@ def norm_frame(spec: Frame | int | str, local: Mapping[str, LocalFrame] = _NO_LO
     text = spec.strip()
     if text.lower().startswith("local:"):
         return local_frame(text[6:].strip(), local)
+    if "@" in text and not _WKT.match(text):
+        return _at_epoch(text)
+    itrf = epochs.NAMES.get(re.sub(r"[\s\-_]", "", text).lower())
+    if itrf is not None:
+        return from_epsg(itrf)
     named = _NAMES.get(re.sub(r"[\s\-_:/]", "", text).lower().removeprefix("urnogcdefcrsogc1.3"))
     if named is not None:
         return named
@@ -60,6 +67,20 @@ def norm_frame(spec: Frame | int | str, local: Mapping[str, LocalFrame] = _NO_LO
         "or a WKT",
         frame=text[:80],
     )
+
+
+def _at_epoch(text: str) -> Frame:
+    """FRAME@YEAR, the year with decimals: coordinates as a measurement of that day has them."""
+    name, _, year = text.partition("@")
+    frame = norm_frame(name)
+    epoch = float(year) if re.fullmatch(r"\s*\d{4}(\.\d+)?\s*", year) else 0.0
+    if not frame.has_crs or frame.epsg is None or not 1985.0 <= epoch <= 2100.0:
+        raise UnknownFrame(
+            zh=f"“{text[:80]}”不是带历元的坐标系。写法：ITRF2014@2024.5（年，1985–2100）",
+            en=f"'{text[:80]}' is no frame at an epoch. Write ITRF2014@2024.5 (year, 1985 to 2100)",
+            frame=text[:80],
+        )
+    return replace(frame, name=f"{frame.name}@{epoch:g}", epoch=epoch)
 
 
 def local_frame(name: str, local: Mapping[str, LocalFrame]) -> Frame:

@@ -25,6 +25,7 @@ from pyproj.exceptions import ProjError
 from pyproj.transformer import AreaOfInterest, TransformerGroup
 
 from gis.coords import china
+from gis.coords.epochs import tie
 from gis.coords.frames import (
     SHIFTED_ACCURACY_M,
     STORAGE,
@@ -208,6 +209,8 @@ def _between(source: Frame, target: Frame, area: Area | None) -> tuple[_Step, ..
     """Steps between two frames that PROJ knows."""
     if source == target:
         return ()
+    if source.epoch is not None or target.epoch is not None:
+        return (*_through_time(source), *_through_time(target, back=True))
     zone = _zone_shift(source, target)
     if zone is not None:
         return (zone,)
@@ -226,6 +229,20 @@ def _between(source: Frame, target: Frame, area: Area | None) -> tuple[_Step, ..
     if WGS84_CODE not in codes:
         return (*_between(source, STORAGE, area), *_between(STORAGE, target, area))
     raise _no_parameters(source, target, codes)
+
+
+def _through_time(frame: Frame, *, back: bool = False) -> tuple[_Step, ...]:
+    """Steps from `frame`, if it has an epoch, to CGCS2000 (`back`: the other way); those of the
+    end without one lead to CGCS2000 as ever."""
+    if frame.epoch is None:
+        return _between(STORAGE, frame, None) if back else _between(frame, STORAGE, None)
+    base = from_epsg(datum_code(frame) or 0)
+    way = tie(base.epsg or 0, frame.epoch)
+    run = way.from_cgcs2000 if back else way.to_cgcs2000
+    step = _Step(way.text, way.accuracy_m, run)
+    if frame.kind == "geographic":
+        return (step,)
+    return (step, _conversion(base, frame)) if back else (_conversion(frame, base), step)
 
 
 def _wgs84_cgcs2000(source: Frame, target: Frame) -> tuple[_Step, ...]:

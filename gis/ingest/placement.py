@@ -23,6 +23,7 @@ from gis.coords import (
     normalise,
     possible_readings,
 )
+from gis.coords.readings import transformable
 from gis.errors import FrameMismatch, NoAccurateTransform, UnknownFrame
 from gis.layers import Layer, RawBatch
 from gis.sources import Delivery
@@ -87,8 +88,7 @@ def place(delivery: Delivery, crs: str, local: Mapping[str, LocalFrame]) -> Plac
             return None
         return Placement(frame=declared, how="declared", evidence=delivery.evidence)
     given = norm_frame(crs, local)
-    by_default = declared is not None and (delivery.format, declared.name) in BY_DEFAULT
-    if declared is not None and declared.name != given.name and not by_default:
+    if declared is not None and not _compatible(declared, given, delivery.format):
         raise FrameMismatch(
             zh=f"{name} 声明 {declared}，--crs 却给了 {given}。请核对：以文件为准就去掉 --crs，"
             f"以所给为准就先改正文件的声明（如 .prj）",
@@ -99,6 +99,17 @@ def place(delivery: Delivery, crs: str, local: Mapping[str, LocalFrame]) -> Plac
             likely=given.name,
         )
     return Placement(frame=given, how="given", evidence=(f"--crs {crs}", *delivery.evidence))
+
+
+def _compatible(declared: Frame, given: Frame, file_format: str) -> bool:
+    """Whether what the sender says goes with what the file declares: the same frame; an epoch it
+    could not state; control points for an old datum nothing is published about; or a declaration
+    nobody meant."""
+    if declared.name == given.name or (file_format, declared.name) in BY_DEFAULT:
+        return True
+    if given.epoch is not None and declared.epoch is None and given.epsg == declared.epsg:
+        return True
+    return given.local is not None and declared.has_crs and not transformable(declared)
 
 
 def refuse_inaccurate(delivery: Delivery, placement: Placement, layer: Layer) -> None:

@@ -20,10 +20,12 @@ from postgis import PROJECT, Server
 
 from gis.coords import (
     Area,
+    ControlPoint,
     Reading,
     Reference,
     diagnose,
     find_transformation,
+    fit_local,
     norm_frame,
     to_metric,
 )
@@ -337,6 +339,34 @@ class TestMessyFiles:
         assert answer.decision is not None
         assert answer.decision.reading.frame.name == "EPSG:4547"
         assert answer.decision.accuracy_m < 0.5
+
+    def test_xian_1980_with_control_points(
+        self, city: Store, anywhere: Registry, shared_data: Path
+    ) -> None:
+        """The refusal's own advice works: fit a frame from control points, then pass it."""
+        path = shared_data / "h_messy" / "derived_cn_gk_dev" / "zmd_districts_xian80_zone38_gbk.shp"
+        with pytest.raises(NoAccurateTransform):
+            deliver(city, anywhere, path, "any_multipolygon")
+        shapes = shapely.from_wkb(pyogrio.raw.read(path, encoding="ISO-8859-1")[2])
+        plane = shapely.get_coordinates(shapes)[::400]
+        # whoever made the file took the degrees over unchanged
+        known = find_transformation(4490, 4547).apply(find_transformation(2362, 4610).apply(plane))
+        points = [
+            ControlPoint(name=str(i), x=x, y=y, east=east, north=north)
+            for i, ((x, y), (east, north)) in enumerate(
+                zip(plane.tolist(), known.tolist(), strict=True)
+            )
+        ]
+        frame = fit_local(points, "xian80", target=4547)
+        request = IngestRequest(path=path, layer="any_multipolygon", crs="local:xian80")
+        report = ingest(city, anywhere, request, {"xian80": frame})
+        assert report.accepted == 10
+        found = rows(city, LayerQuery(layer=anywhere.get("any_multipolygon"))).geometry
+        truth = find_transformation(2362, 4610).apply(shapely.get_coordinates(shapes))
+        assert report.frame.accuracy_m < 0.05
+        assert np.array(shapely.total_bounds(found)) == pytest.approx(
+            [*truth.min(axis=0), *truth.max(axis=0)], abs=1e-6
+        )
 
     def test_gcj02_vectors(
         self, city: Store, registry: Registry, shared_data: Path, tmp_path: Path
