@@ -15,13 +15,6 @@ from gis.settings import Settings
 from gis.store import Store
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    # pygeoapi 0.24 still writes pydantic's old class Config; drop this when it does not
-    config.addinivalue_line(
-        "filterwarnings", "ignore:Support for class-based `config`:DeprecationWarning"
-    )
-
-
 @pytest.fixture(scope="module")
 def city(server: Any, registry: Registry) -> Iterator[Store]:
     """A filled store that a module's tests read. Second date: building 7 gone, 8 higher, 60 new."""
