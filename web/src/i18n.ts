@@ -125,6 +125,7 @@ const TEXTS = {
     "还没有线索。用 gis detect 比对两期影像",
     "No alerts yet. Compare two dates of imagery with gis detect",
   ],
+  case_file: ["线索档案", "Case file"],
   next: ["下一条", "Next"],
   previous: ["上一条", "Previous"],
   back_to_list: ["返回列表", "Back to the list"],

@@ -91,7 +91,7 @@ function start(app: HTMLElement, config: Config): void {
       goTo(lon, lat, zoom, true);
     },
   });
-  if (innerWidth < 900) app.classList.add("layers-folded");
+  if (innerWidth <= 900) app.classList.add("layers-folded");
   const timeline = new Timeline(config, store);
   app.replaceChildren(header.element, left, main, side.element, timeline.element);
 

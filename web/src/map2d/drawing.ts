@@ -9,7 +9,7 @@ import type {
 import { colorCodes, colorField, layerColor, mix, PLAIN } from "../colors";
 import type { Layer } from "../contract";
 import { hatchName, markName } from "./patterns";
-import type { Palette } from "./palette";
+import { isDark, type Palette } from "./palette";
 
 type Color = DataDrivenPropertyValueSpecification<string>;
 type Drawing = (layer: Layer, colors: Palette, opacity: number) => LayerSpecification[];
@@ -89,7 +89,10 @@ const DRAWINGS: Record<Layer["style"]["kind"], Drawing> = {
     {
       ...part(layer, "fill"),
       type: "fill",
-      paint: { "fill-color": byCode(layer, (color) => mix(color, colors.background, 0.12)), "fill-opacity": 0.95 * o },
+      paint: {
+        "fill-color": byCode(layer, (color) => mix(color, colors.background, isDark(colors) ? 0.58 : 0.12)),
+        "fill-opacity": 0.95 * o,
+      },
     },
     line(layer, "edge", colors.buildingLine, { width: grow(0.2, 1.1), opacity: o, from: 14 }),
     {
@@ -145,7 +148,7 @@ const DRAWINGS: Record<Layer["style"]["kind"], Drawing> = {
   road: (layer, colors, o) => {
     const major: ExpressionSpecification = ["!=", ["get", "road_class"], "branch"];
     const minor: ExpressionSpecification = ["==", ["get", "road_class"], "branch"];
-    const dark = colors.background < "#808080";
+    const dark = isDark(colors);
     const color = byCode(layer, (one) => (dark ? mix(one, colors.background, 0.62) : one), colors.road);
     const round = { "line-cap": "round", "line-join": "round" } as const;
     const strip = (

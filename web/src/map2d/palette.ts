@@ -76,6 +76,8 @@ const darkly = matchMedia("(prefers-color-scheme: dark)");
 
 export const palette = (): Palette => (darkly.matches ? DARK : LIGHT);
 
+export const isDark = (colors: Palette): boolean => colors === DARK;
+
 export function onScheme(listener: () => void): void {
   darkly.addEventListener("change", listener);
 }

@@ -52,6 +52,14 @@ function hatched(color: string, way: string): ImageData {
   return pen.getImageData(0, 0, size, size);
 }
 
+/** The mark of an alert as a canvas, for the 3D map. */
+export function markPicture(color: string): HTMLCanvasElement {
+  const image = triangle(color);
+  const pen = canvas(image.width);
+  pen.putImageData(image, 0, 0);
+  return pen.canvas;
+}
+
 function triangle(color: string): ImageData {
   const size = 48;
   const pen = canvas(size);

@@ -14,7 +14,7 @@ import { PbfReader } from "pbf";
 import { tileAddress } from "../api";
 import { colorCodes, mix } from "../colors";
 import type { Config, Layer } from "../contract";
-import { landTint, palette, type Palette } from "../map2d/palette";
+import { isDark, landTint, palette, type Palette } from "../map2d/palette";
 import { tintLayer } from "../map2d/style";
 
 const SIZE = 512;
@@ -108,7 +108,7 @@ class Painter {
     for (const casing of [true, false]) {
       for (const { feature, kind, pixels } of roads) {
         const color = kind === "branch" ? this.colors.road : (colors.get(kind) ?? this.colors.major);
-        const dimmed = this.colors.background < "#808080" ? mix(color, this.colors.background, 0.62) : color;
+        const dimmed = isDark(this.colors) ? mix(color, this.colors.background, 0.62) : color;
         trace(pen, feature, part);
         pen.strokeStyle = casing ? mix(dimmed, "#6b5a35", kind === "branch" ? 0.16 : 0.3) : dimmed;
         pen.lineWidth = casing ? pixels + 2 : pixels;

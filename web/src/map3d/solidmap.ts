@@ -27,6 +27,7 @@ import type { Store, View } from "../state";
 import { look, viewOf } from "./camera";
 import { Ground } from "./ground";
 import { groundPaint } from "./groundpaint";
+import { Marks } from "./marks";
 import { Solids } from "./solids";
 import { SolidTools } from "./tools";
 
@@ -40,6 +41,7 @@ const HITS = 6;
 export class SolidMap {
   private readonly scene: Scene;
   private readonly solids: Solids;
+  private readonly marks: Marks;
   private paint: ImageryLayer | null = null;
 
   constructor(
@@ -55,11 +57,12 @@ export class SolidMap {
       failed: events.failed,
       changed: () => events.busy(false),
     });
+    this.marks = new Marks(this.scene, ground, config);
     dress(this.scene, config);
     this.repaint();
     this.fade();
     this.listen();
-    void this.solids.follow(store.state);
+    this.follow();
     look(this.scene, ground, openingView(store.state.view));
   }
 
@@ -86,7 +89,7 @@ export class SolidMap {
     this.widget.useDefaultRenderLoop = true;
     this.widget.resize();
     look(this.scene, this.ground, openingView(view));
-    void this.solids.follow(this.store.state);
+    this.follow();
     void this.idle();
   }
 
@@ -137,9 +140,7 @@ export class SolidMap {
 
   private listen(): void {
     const { store, scene } = this;
-    store.on(["layers", "opacity", "date", "selected"], (now) => {
-      if (now.mode === "3d") void this.solids.follow(now);
-    });
+    store.on(["layers", "opacity", "date", "selected"], () => this.follow());
     store.on(["date"], () => this.repaint());
     store.on(["ground"], () => this.fade());
     onScheme(() => {
@@ -157,8 +158,17 @@ export class SolidMap {
     }, ScreenSpaceEventType.MOUSE_MOVE);
   }
 
+  private follow(): void {
+    const { state } = this.store;
+    if (state.mode !== "3d") return;
+    void this.solids.follow(state);
+    this.marks.follow(state).catch((error: unknown) => this.events.failed(String(error)));
+  }
+
   private click(position: Cartesian2): void {
-    const hits = this.scene.drillPick(position, HITS).flatMap((picked: unknown) => this.solids.hit(picked) ?? []);
+    const hits = this.scene
+      .drillPick(position, HITS)
+      .flatMap((picked: unknown) => this.solids.hit(picked) ?? this.marks.hit(picked) ?? []);
     const place = this.place(position);
     const [lon, lat] = place ?? [this.store.state.view.lon, this.store.state.view.lat];
     this.events.clicked(hits, lon, lat);

@@ -151,6 +151,9 @@ export class CardPanel {
       h(
         "div",
         { class: "actions" },
+        layer.style.kind === "alert"
+          ? this.button("alert", words("case_file"), () => this.store.set({ panel: "alerts" }), true)
+          : null,
         this.button("target", words("zoom_to"), () => this.actions.zoomTo(layer, found), true),
         this.button("clock", words("history"), () => void this.history(past, layer, found.id), true),
         this.button("copy", words("copy_position"), () => copy(format.degrees(lon, lat), this.notices), true),

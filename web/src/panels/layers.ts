@@ -11,6 +11,8 @@ import { BACKDROP, tintLayer } from "../map2d/style";
 import type { State, Store } from "../state";
 
 const LONG_LEGEND = 8;
+// Kinds that 3D shows without a body of their own: painted on the ground, or as marks.
+const IN_SOLID = new Set<Layer["style"]["kind"]>(["road", "alert"]);
 
 export class LayersPanel {
   readonly element = h("section", { class: "layers", id: "layers" });
@@ -132,7 +134,7 @@ export class LayersPanel {
   private note(layer: Layer, state: State, count: number): string | null {
     if (!state.layers.has(layer.id)) return null;
     if (count === 0) return words(state.date ? "empty_then" : "empty_layer");
-    if (state.mode === "3d") return layer.solid || layer.theme === "base" ? null : words("only_2d");
+    if (state.mode === "3d") return layer.solid || IN_SOLID.has(layer.style.kind) ? null : words("only_2d");
     return state.view.zoom < zoomFrom(layer) ? words("zoom_in") : null;
   }
 
