@@ -2,21 +2,26 @@
 
     python benchmarks/coords_detect.py [--full] [--seed N]
 
-Files of known truth are made from a generated road network: every frame departments deliver in,
-as points, lines and polygons, of 20, 500 and 20,000 features, with and without 3 m of noise; and
-files whose frame is on no list (old datums, a shifted or turned local plane, another city's
-roads), where the only right answer is "unknown". A decision is wrong when the places it gives are
+Files of known truth are made from a generated road network and, where the shared data lie beside
+the repository, from the real boundaries of the city's counties: every frame departments deliver
+in, as points, lines and polygons, of 20, 500 and 20,000 features, with and without 3 m of noise;
+and files whose frame is on no list (old datums, a shifted or turned local plane, another city's
+lines), where the only right answer is "unknown". The country's air stations, which lie on no line
+at all, are asked for in every frame too. A decision is wrong when the places it gives are
 further from the truth than the accuracy it states.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import json
 import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import shapely
@@ -25,6 +30,10 @@ import shapely.ops
 from gis.coords import Area, find_transformation, from_metric, to_metric
 from gis.coords.detect import diagnose
 
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+COUNTIES = SHARED / "a_admin" / "tianditu_cgcs2000" / "district_411700_cgcs2000.geojson"
+STATIONS = SHARED / "f_iot" / "cnemc_stations" / "station_info.csv"
+CHINA = Area(73.0, 18.0, 135.0, 54.0)
 CITY = Area(113.0, 32.2, 115.3, 33.6)
 CENTRE = (114.022, 32.98)
 LISTED = ("EPSG:4490", "EPSG:4326", "EPSG:4547", "EPSG:4526", "EPSG:4508", "EPSG:4509",
@@ -65,6 +74,30 @@ def roads(seed: int, half_m: float = 6000.0) -> list[np.ndarray]:
             if last - first > 8:
                 lines.append(line[first:last] + centre)
     return lines
+
+
+def counties() -> list[np.ndarray]:
+    """The real boundaries of the city's counties, metric; none where the file is not here."""
+    if not COUNTIES.exists():
+        return []
+    found = json.loads(COUNTIES.read_text("utf-8"))["features"]
+    shapes = [shapely.from_geojson(json.dumps(f["geometry"])) for f in found]
+    rings = shapely.get_parts(shapely.boundary(np.array(shapes)))
+    while (shapely.get_type_id(rings) > 1).any() and shapely.get_type_id(rings).max() != 2:
+        rings = shapely.get_parts(rings)
+    return [to_metric(shapely.get_coordinates(ring), 4547) for ring in rings]
+
+
+def stations() -> np.ndarray:
+    """Air stations of the country, degrees (GCJ-02 as published; they serve as mere points)."""
+    if not STATIONS.exists():
+        return np.empty((0, 2))
+    with STATIONS.open(encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    names = {name.strip().lower(): name for name in rows[0]}
+    lon, lat = (next(names[n] for n in names if n.startswith(key)) for key in ("lon", "lat"))
+    pairs = np.array([[float(row[lon] or "nan"), float(row[lat] or "nan")] for row in rows])
+    return pairs[np.isfinite(pairs).all(axis=1)]
 
 
 def as_reference(lines: list[np.ndarray]) -> np.ndarray:
@@ -136,22 +169,38 @@ WRITERS = {
 }  # fmt: skip
 
 
-def cases(sizes: tuple[int, ...], seed: int):
-    """Every case, one after the other."""
-    city = roads(seed)
+def cases(lines: list[np.ndarray], elsewhere: list[np.ndarray], sizes: tuple[int, ...], seed: int):
+    """Every case made from `lines` (metric), one after the other."""
     for kind in ("points", "lines", "polygons"):
         for size in sizes:
-            truth = features(city, kind, size, seed + 1)
+            truth = features(lines, kind, size, seed + 1)
             for noise_m in (0.0, 3.0):
                 rng = np.random.default_rng(seed + 2)
                 noisy = truth + rng.normal(0.0, noise_m, truth.shape) if noise_m else truth
                 lonlat = from_metric(noisy, 4547)
                 for name, (write, known) in WRITERS.items():
                     yield Case(name, kind, size, noise_m, known, write(lonlat), lonlat)
-                elsewhere = from_metric(features(roads(seed + 99), kind, size, seed + 1), 4547)
-                yield Case(
-                    "another city", kind, size, noise_m, False, elsewhere, elsewhere * np.nan
-                )
+                away = from_metric(features(elsewhere, kind, size, seed + 1), 4547)
+                yield Case("another city", kind, size, noise_m, False, away, away * np.nan)
+
+
+def turned_lines(lines: list[np.ndarray]) -> list[np.ndarray]:
+    """The same lines a quarter turn about the city's centre: another city's."""
+    centre = to_metric(np.array([CENTRE]), 4547)[0]
+    return [(line - centre) @ np.array([[0.0, 1.0], [-1.0, 0.0]]) + centre for line in lines]
+
+
+def station_verdicts(reference: np.ndarray) -> Counter[str]:
+    """Answers for the country's air stations, in every frame: "unknown" is the only right one."""
+    found: Counter[str] = Counter()
+    places = stations()
+    for write, _ in WRITERS.values():
+        if len(places):
+            with np.errstate(all="ignore"):
+                columns = write(places)
+            answer = diagnose(columns, area=CHINA, reference=reference)
+            found["unknown" if answer.decision is None else "wrong"] += 1
+    return found
 
 
 def judge(case: Case, reference: np.ndarray) -> tuple[str, float]:
@@ -173,15 +222,20 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     sizes = (20, 500, 20_000) if options.full else (20, 500)
-    reference = as_reference(roads(options.seed))
+    streets, borders = roads(options.seed), counties()
+    sources = [(streets, roads(options.seed + 99))]
+    if borders:
+        sources.append((borders, turned_lines(borders)))
     counts: Counter[tuple[str, int, str]] = Counter()
     slowest, wrong = 0.0, []
-    for case in cases(sizes, options.seed):
-        verdict, seconds = judge(case, reference)
-        counts[case.name, case.size, verdict] += 1
-        slowest = max(slowest, seconds)
-        if verdict == "wrong":
-            wrong.append((case.name, case.kind, case.size, case.noise_m))
+    for lines, elsewhere in sources:
+        reference = as_reference(lines)
+        for case in cases(lines, elsewhere, sizes, options.seed):
+            verdict, seconds = judge(case, reference)
+            counts[case.name, case.size, verdict] += 1
+            slowest = max(slowest, seconds)
+            if verdict == "wrong":
+                wrong.append((case.name, case.kind, case.size, case.noise_m, len(lines)))
     head = " | ".join(f"{size:,}: right/unknown/wrong" for size in sizes)
     print(f"| frame | {head} |\n|---|{'---|' * len(sizes)}")
     for name in [*WRITERS, "another city"]:
@@ -190,8 +244,15 @@ def main() -> int:
             for size in sizes
         ]
         print(f"| {name} | {' | '.join(cells)} |")
-    print(f"\nslowest case {slowest:.2f} s; wrong: {wrong or 'none'}")
-    return 1 if wrong else 0
+    known = [name for name, (_, listed) in WRITERS.items() if listed]
+    for size in sizes:
+        asked = sum(counts[name, size, v] for name in known for v in ("right", "unknown", "wrong"))
+        unknown = sum(counts[name, size, "unknown"] for name in known)
+        print(f"\n{size:,} features: {unknown / asked:.1%} of {asked} listed files unknown", end="")
+    lost = station_verdicts(as_reference(borders or streets)) if options.full else Counter()
+    print(f"\nair stations: {dict(lost)}; sources: {len(sources)}")
+    print(f"slowest case {slowest:.2f} s; wrong: {wrong or 'none'}")
+    return 1 if wrong or lost["wrong"] else 0
 
 
 if __name__ == "__main__":

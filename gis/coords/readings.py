@@ -86,7 +86,7 @@ def candidate_frames(area: Area, local: Mapping[str, LocalFrame]) -> tuple[Frame
     )
     sixths = [z for z in range(13, 24) if abs(6.0 * z - 3.0 - lon) <= 4.5]
     codes += [4534 + z - 25 for z in thirds] + [4513 + z - 25 for z in thirds]
-    codes += [4491 + z - 13 for z in sixths]
+    codes += [4491 + z - 13 for z in sixths] + [4502 + z - 13 for z in sixths]
     codes += [32600 + z for z in range(43, 54) if abs(6.0 * z - 183.0 - lon) <= 4.5]
     codes.append(3857)
     frames = [GCJ02, BD09, BD09MC, *(from_epsg(code) for code in codes)]
@@ -106,7 +106,8 @@ def possible_readings(
     first.
 
     columns: shape (n, 2), as they stand in the file. Two readings that give the same places (to
-    half a metre) are one: the declared, else the more usual frame stands for both."""
+    half a metre) are one: the declared, else the one that explains more rows, else the more usual
+    frame stands for both."""
     finite = columns[np.isfinite(columns).all(axis=1)]
     if len(finite) == 0:
         return ()
@@ -120,9 +121,13 @@ def possible_readings(
         share = float(np.mean(within(places, area)))
         if share < at_least:
             continue
-        same = any(_same_places(places, other, area) for _, other in found)
+        reading = replace(reading, share=share)
+        same = [i for i, (_, other) in enumerate(found) if _same_places(places, other, area)]
         if not same:
-            found.append((replace(reading, share=share), places))
+            found.append((reading, places))
+        elif share > found[same[0]][0].share and found[same[0]][0].frame != declared:
+            # the 3-degree zone's own numbers, but reaching farther: the 6-degree zone it lies in
+            found[same[0]] = (reading, places)
     return tuple(_without_false_packed([reading for reading, _ in found], sample))
 
 
