@@ -122,6 +122,7 @@ def _table(reports: list[dict[str, Any]]) -> Table:
 def _say_left_out(console: Console, report: dict[str, Any]) -> None:
     words = {
         "no_value": ("缺少高度、埋深或管径", "without a height, depth or diameter"),
+        "not_meant": ("按图层定义不做三维", "the layer's definition does not ask for"),
         "no_shape": ("几何无面积或长度", "without an area or length"),
     }
     for reason, number in report["left_out"].items():

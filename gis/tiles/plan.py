@@ -19,7 +19,7 @@ from gis.store import Instant, Store, instant_of, version_at
 from gis.store.solids import Extents, extents
 from gis.tiles.quadtree import Boxes, Node, grow
 from gis.tiles.recipe import Recipe
-from gis.tiles.solids import NO_SHAPE, NO_VALUE
+from gis.tiles.solids import NO_SHAPE, NO_VALUE, NOT_MEANT
 
 PLANS_KEPT = 24
 
@@ -105,7 +105,9 @@ def _boxes(
     placed = np.isfinite(found.west)
     left_out = dict.fromkeys(found.key[~extent.known].tolist(), NO_VALUE)
     left_out |= dict.fromkeys(found.key[~placed].tolist(), NO_SHAPE)
-    at = np.flatnonzero(extent.known & placed)
+    meant = recipe.meant(found.columns, len(found))
+    left_out |= dict.fromkeys(found.key[~meant].tolist(), NOT_MEANT)
+    at = np.flatnonzero(extent.known & placed & meant)
     west, south, east, north = (
         side[at] for side in (found.west, found.south, found.east, found.north)
     )

@@ -3,7 +3,8 @@
 extrude: {base_m, height_m}          polygons, from base_m up by height_m
 tube: {diameter_mm, z_is: axis}      lines with z; z_is axis, invert (the pipe's lowest inner
                                      point) or crown (its highest)
-manhole: {ground_m, depth_m, diameter_m}  points, a shaft from the ground down by depth_m
+manhole: {ground_m, depth_m, diameter_m, only}  points, a shaft from the ground down by depth_m;
+                                     only: a field, without a value of which there is no shaft
 
 A value is the name of a field or a number. Heights are of the city's datum (1985).
 """
@@ -28,6 +29,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "tube": ("diameter_mm",),
     "manhole": ("ground_m", "depth_m", "diameter_m"),
 }
+OPTIONS: Mapping[str, tuple[str, ...]] = {"tube": ("z_is",), "manhole": ("only",)}
 GEOMETRIES: Mapping[str, tuple[str, ...]] = {
     "extrude": ("Polygon", "MultiPolygon"),
     "tube": ("LineStringZ",),
@@ -60,6 +62,7 @@ class Recipe:
     kind: Kind
     values: Mapping[str, str | float]
     axis_radii: float = 0.0
+    only: str | None = None
 
     @classmethod
     def of(cls, layer: Layer) -> Recipe:
@@ -77,7 +80,7 @@ class Recipe:
         if layer.geometry not in GEOMETRIES[kind]:
             fits = ", ".join(GEOMETRIES[kind])
             raise _wrong(layer, f"{kind} 需要 {fits}", f"{kind} takes {fits}")
-        options = ("z_is",) if kind == "tube" else ()
+        options = OPTIONS.get(kind, ())
         for name in given:
             if name not in (*NEEDS[kind], *options):
                 raise _wrong(layer, f"{kind} 没有 {name}", f"{kind} has no {name}")
@@ -85,12 +88,20 @@ class Recipe:
         if z_is not in Z_IS:
             raise _wrong(layer, "z_is 应为 axis、invert 或 crown", "z_is: axis, invert or crown")
         values = {name: _value(layer, name, given.get(name)) for name in NEEDS[kind]}
-        return cls(kind, values, Z_IS[z_is])  # type: ignore[arg-type]
+        only = layer.field(str(given["only"])).name if "only" in given else None
+        return cls(kind, values, Z_IS[z_is], only)  # type: ignore[arg-type]
 
     @property
     def fields(self) -> tuple[str, ...]:
         """The fields it reads."""
-        return tuple(value for value in self.values.values() if isinstance(value, str))
+        named = [value for value in self.values.values() if isinstance(value, str)]
+        return tuple(dict.fromkeys([*named, self.only] if self.only else named))
+
+    def meant(self, columns: Mapping[str, Sequence[Any]], rows: int) -> NDArray[np.bool_]:
+        """Which of `rows` rows are to be solid at all: a bend in a pipe is no shaft."""
+        if self.only is None:
+            return np.ones(rows, dtype=bool)
+        return np.array([value is not None for value in columns[self.only]], dtype=bool)
 
     def read(self, columns: Mapping[str, Sequence[Any]], rows: int) -> dict[str, Floats]:
         """Its values for `rows` rows; NaN where empty."""

@@ -19,6 +19,7 @@ from gis.tiles.tube import tube
 PIPE_SIDES = 8
 SHAFT_SIDES = 12
 NO_VALUE = "no_value"  # a height, depth or diameter is missing or impossible
+NOT_MEANT = "not_meant"  # the recipe takes only others
 NO_SHAPE = "no_shape"  # the geometry has no area or no length, or its triangles do not cover it
 
 
@@ -36,13 +37,15 @@ def make_solids(
 ) -> Solids:
     """Raises NoAccurateTransform where the city states no undulation."""
     zmin, zmax = z_range(rows.geometry)
+    meant = recipe.meant(rows.columns, len(rows))
     known = recipe.extent(rows.columns, zmin, zmax).known
-    at = np.flatnonzero(known)
+    at = np.flatnonzero(known & meant)
     mesh, done = _mesh(rows, recipe, frame, offset, at)
     drawn = at[done]
     number = np.cumsum(done) - 1
     left_out = dict.fromkeys(rows.key[~known].tolist(), NO_VALUE)
     left_out |= dict.fromkeys(rows.key[at[~done]].tolist(), NO_SHAPE)
+    left_out |= dict.fromkeys(rows.key[~meant].tolist(), NOT_MEANT)
     renumbered = Mesh(mesh.positions, mesh.normals, mesh.triangles, number[mesh.feature])
     return Solids(renumbered, drawn, left_out)
 

@@ -19,7 +19,7 @@ from gis.tiles.extrude import extrude
 from gis.tiles.mesh import Mesh
 from gis.tiles.placement import TileFrame, geocentric, geodetic
 from gis.tiles.recipe import Recipe
-from gis.tiles.solids import NO_SHAPE, NO_VALUE, make_solids
+from gis.tiles.solids import NO_SHAPE, NO_VALUE, NOT_MEANT, make_solids
 from gis.tiles.tube import tube
 
 HERE = TileFrame.at(LON, LAT, 70.0)
@@ -165,14 +165,15 @@ def test_z_of_pipes_may_be_axis_invert_or_crown(registry: Registry) -> None:
 
 def test_a_shaft_goes_from_the_ground_to_the_invert(registry: Registry) -> None:
     layer = registry.get("pipe_points")
-    columns = {name: [None, None] for name in layer.field_names}
-    columns |= {"ground_m": [82.5, 82.5], "depth_m": [1.5, None]}
-    found = rows_of([shapely.Point(LON, LAT, 81), shapely.Point(LON, LAT, 81)], columns)
+    columns = {name: [None] * 3 for name in layer.field_names}
+    columns |= {"ground_m": [82.5] * 3, "depth_m": [1.5, None, 1.5]}
+    columns |= {"fixture": ["JCJ", "JCJ", None]}  # the third is a bend in a pipe
+    found = rows_of([shapely.Point(LON, LAT, 81)] * 3, columns)
     solids = make_solids(found, Recipe.of(layer), HERE, OFFSET)
     heights = geodetic(HERE.world(solids.mesh.positions))[:, 2]
     assert (heights.min(), heights.max()) == pytest.approx((67.0, 68.5), abs=1e-6)
     assert solids.mesh.volumes(1)[0] == pytest.approx(np.pi * 0.16 * 1.5, rel=1e-6)
-    assert solids.left_out == {2: NO_VALUE}
+    assert solids.left_out == {2: NO_VALUE, 3: NOT_MEANT}
 
 
 @pytest.mark.parametrize(
