@@ -399,7 +399,7 @@ def test_3d_shows_buildings_picks_one_and_goes_below_ground(
     assert watched.state("ground") < 100
     [pipe] = get(watched.served, "/collections/pipe_points/items", limit=1)["features"]
     lon, lat, *_ = pipe["geometry"]["coordinates"]
-    page.evaluate(f"window.onemap.solid.flyTo({lon}, {lat})")
+    page.evaluate(f"window.onemap.solid.flyTo({lon}, {lat}, 18)")
     watched.idle()
     for layer in ("pipe_segments", "pipe_points"):
         assert any(f"/3dtiles/{layer}/" in url and ".glb" in url for url in watched.requests), layer

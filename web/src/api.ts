@@ -63,23 +63,31 @@ export interface AlertFilter {
   county: string;
 }
 
+export const NO_FILTER: AlertFilter = { state: "", reason: "", county: "" };
+
+export interface AlertList {
+  alerts: AlertRow[];
+  /** How many match, also where fewer were sent. */
+  total: number;
+}
+
+const MOST_ALERTS = "500";
+
 /** The work list: of today from the alerts' own route, of a past date from the layer's items. */
-export async function alerts(filter: AlertFilter, date: string | null): Promise<AlertRow[]> {
-  if (date === null) {
-    const wanted = { ...filter, limit: "500" };
-    return (await get<{ alerts: AlertRow[] }>("/map/alerts.json", wanted)).alerts;
-  }
+export async function alerts(filter: AlertFilter, date: string | null): Promise<AlertList> {
+  if (date === null) return get<AlertList>("/map/alerts.json", { ...filter, limit: MOST_ALERTS });
   const page = await get<{ features: Item[] }>("/collections/alerts/items", {
     f: "json",
-    limit: "500",
+    limit: MOST_ALERTS,
     datetime: date,
   });
-  return page.features
+  const found = page.features
     .map(alertRow)
     .filter((a) => !filter.state || a.state === filter.state)
     .filter((a) => !filter.reason || a.reasons.includes(filter.reason))
     .filter((a) => !filter.county || a.county_code === filter.county)
     .sort((a, b) => b.score - a.score || b.area_m2 - a.area_m2);
+  return { alerts: found, total: found.length };
 }
 
 function alertRow(feature: Item): AlertRow {

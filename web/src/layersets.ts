@@ -30,10 +30,14 @@ export function homeView(config: Config): { lon: number; lat: number; zoom: numb
   const { home } = config.city;
   const built = config.layers.find((layer) => layer.style.kind === "building")?.extent;
   if (!built || contains(built, home)) return home;
-  const [west, south, east, north] = built;
-  const degrees = Math.max(east - west, north - south, 1e-4);
-  const zoom = Math.log2((360 * WINDOW_PX) / (512 * degrees));
-  return { lon: (west + east) / 2, lat: (south + north) / 2, zoom: Math.min(DEEPEST_HOME, zoom) };
+  const view = viewOfBox(built);
+  return { ...view, zoom: Math.min(DEEPEST_HOME, view.zoom) };
+}
+
+/** A view that holds a box of degrees. */
+export function viewOfBox([west, south, east, north]: Bbox): { lon: number; lat: number; zoom: number } {
+  const degrees = Math.max(east - west, north - south, 1e-5);
+  return { lon: (west + east) / 2, lat: (south + north) / 2, zoom: Math.log2((360 * WINDOW_PX) / (512 * degrees)) };
 }
 
 function contains([west, south, east, north]: Bbox, { lon, lat }: { lon: number; lat: number }): boolean {

@@ -5,8 +5,8 @@ import "./styles.css";
 import { config as fetchConfig, counts, item } from "./api";
 import type { Config, SearchResult } from "./contract";
 import { h } from "./dom";
-import { setLang, text } from "./i18n";
-import { homeView, knownLayers, usualLayers } from "./layersets";
+import { say, setLang, text } from "./i18n";
+import { homeView, knownLayers, usualLayers, viewOfBox } from "./layersets";
 import { FlatMap } from "./map2d/map";
 import { AlertsPanel } from "./panels/alerts";
 import { CardPanel, extent } from "./panels/card";
@@ -22,6 +22,7 @@ import { fromHash, Store, type State } from "./state";
 
 const NEAR_ZOOM = 17;
 const ALERT_ZOOM = 17.5;
+const NEAREST = 18.5;
 
 /** For tests and for the console: documented in docs/map.md. */
 export interface Hook {
@@ -41,6 +42,10 @@ declare global {
 async function open(): Promise<void> {
   const app = document.getElementById("app");
   if (!app) throw new Error("the page has no #app");
+  if (!document.createElement("canvas").getContext("webgl2")) {
+    app.replaceChildren(h("p", { class: "starting", role: "alert" }, say(text("no_webgl"))));
+    return;
+  }
   try {
     start(app, await fetchConfig());
   } catch (error) {
@@ -66,10 +71,7 @@ function start(app: HTMLElement, config: Config): void {
     clicked: (hits, lon, lat) => card.show({ hits, lon, lat }),
     pointer: (lon, lat) => face.pointer(lon, lat),
     busy: (busy) => face.busy(busy),
-    failed: (message) => {
-      console.warn(message);
-      notices.failed("tiles", null, () => location.reload());
-    },
+    failed: (message) => tilesFailed(notices, message),
   });
   const card = new CardPanel(config, store, notices, {
     mark: (geometry) => flat.show(geometry),
@@ -95,17 +97,25 @@ function start(app: HTMLElement, config: Config): void {
   const timeline = new Timeline(config, store);
   app.replaceChildren(header.element, left, main, side.element, timeline.element);
 
-  const solid = new SolidSwitch(config, store, flat, { place, solidPlace, notices, face, clicked: (p) => card.show(p) });
+  const solid = new SolidSwitch(config, store, flat, {
+    place,
+    solidPlace,
+    face,
+    notices,
+    clicked: (found) => card.show(found),
+    failed: (message) => tilesFailed(notices, message),
+  });
 
   function goTo(lon: number, lat: number, zoom: number, exactly = false): void {
-    if (store.state.mode === "3d") solid.flyTo(lon, lat);
+    if (store.state.mode === "3d") solid.flyTo(lon, lat, exactly ? zoom : Math.max(zoom, store.state.view.zoom));
     else if (exactly) flat.map.easeTo({ center: [lon, lat], zoom, bearing: 0, pitch: 0 });
     else flat.flyTo(lon, lat, zoom);
   }
 
   function go(box: [number, number, number, number]): void {
-    if (store.state.mode === "3d") solid.flyTo((box[0] + box[2]) / 2, (box[1] + box[3]) / 2);
-    else flat.fit(box);
+    if (store.state.mode === "2d") return flat.fit(box);
+    const { lon, lat, zoom } = viewOfBox(box);
+    solid.flyTo(lon, lat, Math.min(zoom, NEAREST));
   }
 
   function found(result: SearchResult): void {
@@ -163,6 +173,14 @@ function start(app: HTMLElement, config: Config): void {
     solid,
   };
   if (!config.layers.some((layer) => layer.features > 0)) notices.show("empty", text("no_deliveries"), "info");
+}
+
+/** A layer did not come: say whether the server is gone or the layer is at fault. */
+function tilesFailed(notices: Notices, message: string): void {
+  console.warn(message);
+  const gone = /failed to fetch|networkerror|load failed/i.test(message);
+  // The address holds all that is shown, so opening the page again loses nothing.
+  notices.show("tiles", text(gone ? "unreachable" : "tiles_failed"), "error", () => location.reload());
 }
 
 function firstState(config: Config, usual: ReadonlySet<string>): State {

@@ -16,6 +16,7 @@ export interface SolidParts {
   notices: Notices;
   face: MapFace;
   clicked: (place: Place) => void;
+  failed: (message: string) => void;
 }
 
 export class SolidSwitch {
@@ -37,8 +38,8 @@ export class SolidSwitch {
     if (this.opening) await (await this.opening).idle();
   }
 
-  flyTo(lon: number, lat: number): void {
-    this.solid?.flyTo(lon, lat);
+  flyTo(lon: number, lat: number, zoom: number): void {
+    this.solid?.flyTo(lon, lat, zoom);
   }
 
   private async turn(): Promise<void> {
@@ -55,6 +56,8 @@ export class SolidSwitch {
     try {
       if (this.solid) this.solid.resume(this.store.state.view);
       else this.solid = await this.load();
+      // Somebody may have gone back to 2D while Cesium was loading.
+      if (this.store.state.mode !== "3d") this.solid.pause();
     } catch (error) {
       console.warn(error);
       this.opening = null;
@@ -64,7 +67,7 @@ export class SolidSwitch {
   }
 
   private async load(): Promise<SolidMap> {
-    const { solidPlace, notices, face, clicked } = this.parts;
+    const { solidPlace, face, clicked, failed } = this.parts;
     const waiting = h("p", { class: "starting" }, words("opening_3d"));
     solidPlace.append(waiting);
     this.opening ??= import("./map3d/solidmap").then(({ openSolid }) =>
@@ -72,7 +75,7 @@ export class SolidSwitch {
         clicked: (hits, lon, lat) => clicked({ hits, lon, lat }),
         pointer: (lon, lat) => face.pointer(lon, lat),
         busy: (busy) => face.busy(busy),
-        failed: () => notices.failed("solid-tiles", null, () => location.reload()),
+        failed,
       }),
     );
     try {

@@ -11,7 +11,7 @@ import {
 import "maplibre-gl/dist/maplibre-gl.css";
 import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url";
 
-import { alerts, tileAddress } from "../api";
+import { alerts, NO_FILTER, tileAddress } from "../api";
 import type { Bbox, Config } from "../contract";
 import { words } from "../i18n";
 import type { Store, View } from "../state";
@@ -68,7 +68,6 @@ export class FlatMap {
     this.map.addControl(new NavigationControl({ visualizePitch: true }), "top-right");
     this.map.addControl(new ScaleControl({ maxWidth: 120 }), "bottom-left");
     this.map.keyboard.enable();
-    this.map.getCanvas().setAttribute("aria-label", words("map"));
     drawPatterns(this.map);
     this.listen();
     this.follow();
@@ -140,6 +139,9 @@ export class FlatMap {
 
   private follow(): void {
     const { store } = this;
+    const name = (): void => this.map.getCanvas().setAttribute("aria-label", words("map"));
+    name();
+    store.on(["lang"], name);
     store.on(["layers", "opacity"], (now, before) => {
       for (const layer of this.config.layers) {
         const same = now.layers.has(layer.id) === before.layers.has(layer.id);
@@ -192,7 +194,7 @@ export class FlatMap {
     const layer = this.config.layers.find(isMarked);
     if (!layer) return;
     try {
-      const rows = await alerts({ state: "", reason: "", county: "" }, date);
+      const { alerts: rows } = await alerts(NO_FILTER, date);
       if (date !== this.store.state.date) return;
       this.map.getSource<GeoJSONSource>(marksOf(layer.id))?.setData({
         type: "FeatureCollection",

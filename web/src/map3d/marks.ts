@@ -2,7 +2,7 @@
 
 import { Billboard, BillboardCollection, Cartesian3, type Scene } from "cesium";
 
-import { alerts } from "../api";
+import { alerts, NO_FILTER } from "../api";
 import { colorCodes, layerColor } from "../colors";
 import type { Config, Layer } from "../contract";
 import { markPicture } from "../map2d/patterns";
@@ -33,7 +33,7 @@ export class Marks {
     this.billboards.show = layers.has(layer.id);
     if (this.billboards.show && this.date !== date) {
       this.date = date;
-      const rows = await alerts({ state: "", reason: "", county: "" }, date);
+      const { alerts: rows } = await alerts(NO_FILTER, date);
       if (this.date !== date) return;
       const colors = new Map(colorCodes(layer).map(([code, { color }]) => [code, color]));
       this.billboards.removeAll();

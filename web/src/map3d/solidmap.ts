@@ -93,9 +93,9 @@ export class SolidMap {
     void this.idle();
   }
 
-  flyTo(lon: number, lat: number): void {
+  flyTo(lon: number, lat: number, zoom: number): void {
     const { view } = this.store.state;
-    look(this.scene, this.ground, { ...view, lon, lat, zoom: Math.max(view.zoom, 17), pitch: view.pitch || OBLIQUE });
+    look(this.scene, this.ground, { ...view, lon, lat, zoom, pitch: view.pitch || OBLIQUE });
     this.remember();
     this.scene.requestRender();
   }

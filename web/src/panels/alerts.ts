@@ -1,6 +1,6 @@
 /** The work list of suspected illegal construction, and the case file of one alert. */
 
-import { alertFile, alerts, chipAddress, type AlertFilter } from "../api";
+import { alertFile, alerts, chipAddress, NO_FILTER, type AlertFilter } from "../api";
 import { copy } from "../clipboard";
 import type { AlertFile, AlertRow, Config, Field, Layer, Reason, Scalar, TrailStep } from "../contract";
 import { h, icon, ICONS } from "../dom";
@@ -22,7 +22,8 @@ export interface AlertActions {
 export class AlertsPanel {
   readonly element = h("div", { class: "alerts" });
   private rows: AlertRow[] = [];
-  private filter: AlertFilter = { state: "", reason: "", county: "" };
+  private total = 0;
+  private filter: AlertFilter = NO_FILTER;
   private turn = 0;
   private stale = true;
 
@@ -49,8 +50,8 @@ export class AlertsPanel {
   /** The list, fetched again if the date or the filter has changed. */
   async list(): Promise<AlertRow[]> {
     if (this.stale) {
-      this.rows = await alerts(this.filter, this.store.state.date);
-      this.stale = false;
+      const { alerts: rows, total } = await alerts(this.filter, this.store.state.date);
+      [this.rows, this.total, this.stale] = [rows, total, false];
     }
     return this.rows;
   }
@@ -99,11 +100,17 @@ export class AlertsPanel {
         this.choice("reason", words("reason"), reasons.map((one) => [one.code, say(one)])),
         this.choice("county", words("county"), counties.map((one) => [one.code, one.name])),
       ),
-      h("p", { class: "fine spread" }, h("span", {}, `${format.number(rows.length)} ${words("alerts_count")}`), h("span", {}, words("keys_hint"))),
+      h("p", { class: "fine spread" }, h("span", {}, this.howMany()), h("span", {}, words("keys_hint"))),
       rows.length
         ? h("ol", { class: "alert-list" }, ...rows.map((row) => this.line(row)))
         : h("p", { class: "empty" }, words(none)),
     ];
+  }
+
+  private howMany(): string {
+    const shown = format.number(this.rows.length);
+    const all = this.total > this.rows.length ? ` / ${format.number(this.total)}` : "";
+    return `${shown}${all} ${words("alerts_count")}`;
   }
 
   private caution(): HTMLElement {
@@ -307,10 +314,10 @@ export class AlertsPanel {
 
   private trail({ trail }: AlertFile): HTMLElement[] {
     if (trail.length === 0) return [];
-    return [h("h4", {}, words("trail")), h("ol", { class: "trail" }, ...trail.map((step) => this.step_(step)))];
+    return [h("h4", {}, words("trail")), h("ol", { class: "trail" }, ...trail.map((step) => this.trailStep(step)))];
   }
 
-  private step_(step: TrailStep): HTMLElement {
+  private trailStep(step: TrailStep): HTMLElement {
     const [from, to] = [step.from_state, step.to_state].map((code) => (code ? this.coded("state", code) : null));
     const what = step.event === "state" ? `${from ?? ""} → ${to ?? ""}` : words(step.event);
     return h(
