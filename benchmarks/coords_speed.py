@@ -1,18 +1,26 @@
 """Coordinates: points a second, beside the peers that are installed, in one run.
 
-    python benchmarks/coords_speed.py [--points N]
+    python benchmarks/coords_speed.py [--points N] [--fetch-peers]
 
-Figures are per second of this process's own CPU time on one core, best of three; they vary with
-what else the machine does. Peers (PyPI: eviltransform, prcoords, coord-convert, coordTransform)
-are scalar Python; each is timed on fewer points where it is installed, else named as missing.
+Figures are per second of the process's own CPU time on one core, best of three; they vary with
+what else the machine does. Peers take one point a call and are timed on fewer points. Those of
+PyPI (eviltransform, prcoords, coord-convert, coordTransform) are scalar Python, those of npm
+(gcoord, coordtransform) JavaScript; --fetch-peers puts both into a folder of its own for this run,
+at the versions below. What is not there is named as missing.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -28,6 +36,41 @@ from gis.coords import (
     wgs84_from_gcj02,
 )
 
+PYPI = ("eviltransform==0.1.1", "prcoords==1.0.2", "coord-convert==0.2.1", "coordTransform==0.2.1")
+NPM = ("gcoord@1.0.7", "coordtransform@2.1.2")
+NODE = """
+const n = +process.argv[2], wgs = [];
+let seed = 7;
+const random = () => (seed = (seed * 16807) % 2147483647) / 2147483647;
+for (let i = 0; i < n; i++) wgs.push([113.2 + 2 * random(), 32.3 + 1.3 * random()]);
+const best = (f, points) => {
+  let cpu = Infinity;
+  for (let k = 0; k < 3; k++) {
+    const from = process.cpuUsage();
+    for (const p of points) f(p);
+    const used = process.cpuUsage(from);
+    cpu = Math.min(cpu, used.user + used.system);
+  }
+  return points.length / cpu;
+};
+const gcoord = require("gcoord"), ct = require("coordtransform");
+const g = gcoord.default || gcoord;
+const peers = {
+  gcoord: [p => g.transform(p, g.WGS84, g.GCJ02), p => g.transform(p, g.GCJ02, g.WGS84)],
+  coordtransform: [p => ct.wgs84togcj02(...p), p => ct.gcj02towgs84(...p)],
+};
+const found = {};
+for (const [name, [there, back]] of Object.entries(peers)) {
+  const moved = wgs.map(p => there([...p]));
+  let worst = 0;
+  moved.forEach((p, i) => {
+    const home = back([...p]);
+    worst = Math.max(worst, Math.abs(home[0] - wgs[i][0]), Math.abs(home[1] - wgs[i][1]));
+  });
+  found[name] = [best(p => there([...p]), wgs), best(p => back([...p]), moved), worst];
+}
+console.log(JSON.stringify(found));
+"""
 CITY = Area(113.0, 32.2, 115.3, 33.6)
 # module, its two functions, how they take a point
 PEERS = {
@@ -93,6 +136,37 @@ def peers(lon: np.ndarray, lat: np.ndarray) -> dict[str, tuple[float, float, flo
     return found
 
 
+def fetch(folder: Path) -> None:
+    """The peers, into a folder of their own; nothing of them stays."""
+    # scripts/setup.sh puts uv here where the machine has none
+    uv = shutil.which("uv") or str(Path(__file__).resolve().parents[1] / ".uv" / "bin" / "uv")
+    words = ["pip", "install", "--quiet", "--python", sys.executable]
+    _quietly([uv, *words, "--target", str(folder / "py"), "--no-deps", *PYPI, "six"], folder)
+    _quietly(["npm", "install", "--silent", "--no-audit", "--no-fund", *NPM], folder)
+    sys.path.insert(0, str(folder / "py"))
+
+
+def _quietly(words: list[str], folder: Path) -> None:
+    try:
+        subprocess.run(words, cwd=folder, check=True, timeout=120, capture_output=True)
+    except (OSError, subprocess.SubprocessError) as exc:
+        print(f"not fetched: {words[0]}: {exc}")
+
+
+def node_peers(folder: Path, n: int) -> dict[str, tuple[float, float, float]]:
+    """The same figures of the npm peers, timed inside Node."""
+    script = folder / "peers.js"
+    script.write_text(NODE, "utf-8")
+    try:
+        out = subprocess.run(
+            ["node", str(script), str(n)], cwd=folder, check=True, timeout=120,
+            capture_output=True, text=True,
+        ).stdout  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    return {f"{name} (npm)": tuple(v) for name, v in json.loads(out).items()}
+
+
 def geometries(n: int) -> tuple[float, float]:
     """normalise: million points a second as points, and as vertices of rings of five."""
     import shapely
@@ -128,7 +202,9 @@ def detection(n: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--points", type=int, default=1_000_000)
-    n = parser.parse_args().points
+    parser.add_argument("--fetch-peers", action="store_true")
+    options = parser.parse_args()
+    n = options.points
     rng = np.random.default_rng(1)
     lon, lat = rng.uniform(113.2, 115.2, n), rng.uniform(32.3, 33.6, n)
     for name, figure in ours(lon, lat).items():
@@ -137,7 +213,12 @@ def main() -> None:
     print(f"{'normalise, points':28s} {as_points:8.2f} M/s")
     print(f"{'normalise, rings of 5':28s} {as_rings:8.2f} M/s")
     print(f"{'detection, 100,000 rows':28s} {detection(100_000):8.2f} s")
-    for name, figures in peers(lon[:20_000], lat[:20_000]).items():
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if options.fetch_peers:
+            fetch(folder)
+        found = {**peers(lon[:20_000], lat[:20_000]), **node_peers(folder, 200_000)}
+    for name, figures in found.items():
         if figures is None:
             print(f"peer {name:23s} not installed")
             continue

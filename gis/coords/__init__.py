@@ -5,7 +5,7 @@ Pairs are always (x, y) = east or longitude first. `normalise` is the one call m
 
 from gis.coords.angles import degrees_from_packed, parse_angle
 from gis.coords.axes import axis_order, east_first, outside_error
-from gis.coords.beidou import Cell, cover, decode_place_code, place_code, place_codes
+from gis.coords.beidou import Cell, cells_box, cover, decode_place_code, place_code, place_codes
 from gis.coords.china import (
     bd09_from_bd09mc,
     bd09_from_gcj02,
@@ -107,6 +107,7 @@ __all__ = [
     "place_codes",
     "decode_place_code",
     "cover",
+    "cells_box",
     "gcj02_from_wgs84",
     "wgs84_from_gcj02",
     "bd09_from_gcj02",

@@ -12,12 +12,13 @@ All arithmetic is in whole units of 1/2048 second, the size of a level-10 cell: 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
 from gis.errors import CoordError, OutsideFrame
@@ -89,6 +90,11 @@ class Cell:
             (self.column + 1) * size.width / UNITS,
             (self.row + 1) * size.height / UNITS,
         )
+
+    @property
+    def polygon(self) -> Polygon:
+        """The same as a shape (CGCS2000 degrees), for maps and filters."""
+        return shapely.box(*self.bounds)
 
     @property
     def centre(self) -> tuple[float, float]:
@@ -184,6 +190,21 @@ def cover(geometry: BaseGeometry, level: int, limit: int = 10_000) -> tuple[Cell
     return tuple(
         Cell(level, int(i), int(j)) for i, j in zip(grid_columns[met], grid_rows[met], strict=True)
     )
+
+
+def cells_box(codes: Iterable[str]) -> tuple[float, float, float, float]:
+    """west, south, east, north (CGCS2000 degrees) around the cells of some codes, as a filter
+    needs it. Raises CoordError for a wrong code, and for none at all."""
+    cells = [Cell.from_code(code) for code in codes]
+    if not cells:
+        raise CoordError(
+            zh="没有给出网格码。请给 N50J47539B82 之类的码",
+            en="no grid code is given. Give codes like N50J47539B82",
+        )
+    bounds = np.array([cell.bounds for cell in cells])
+    west, south = bounds[:, :2].min(axis=0).tolist()
+    east, north = bounds[:, 2:].max(axis=0).tolist()
+    return (west, south, east, north)
 
 
 def _check_level(level: int) -> None:

@@ -8,10 +8,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import shapely
+import shapely.affinity
 from hypothesis import assume, given, settings
 from hypothesis.strategies import decimals, floats, integers
 
-from gis.coords import Cell, cover, decode_place_code, place_code, place_codes
+from gis.coords import Cell, cells_box, cover, decode_place_code, place_code, place_codes
 from gis.coords.beidou import CODE_LENGTHS
 from gis.errors import CoordError, OutsideFrame
 
@@ -165,3 +166,42 @@ class TestCover:
         with pytest.raises(CoordError) as caught:
             cover(shapely.box(113, 32, 115, 34), 8)
         assert caught.value.level == 8
+
+
+@given(lon=floats(113.0, 115.3), lat=floats(32.2, 33.6), level=integers(1, 10))
+@settings(max_examples=150, deadline=None)
+def test_a_cell_as_a_shape_covers_its_children_and_nothing_else(lon, lat, level):
+    cell = Cell.of(lon, lat, level)
+    assert cell.polygon.bounds == cell.bounds
+    if level < 10:
+        children = cell.children()
+        assert cells_box(child.code for child in children) == pytest.approx(cell.bounds, abs=1e-12)
+        assert sum(c.polygon.area for c in children) == pytest.approx(cell.polygon.area, rel=1e-6)
+        assert {c.parent() for c in children} == {cell}
+
+
+def test_box_of_codes():
+    cells = Cell.of(114.0, 33.0, 5).neighbours()
+    west, south, east, north = cells_box(cell.code for cell in cells)
+    assert (east - west, north - south) == pytest.approx((12 / 3600, 12 / 3600))
+    with pytest.raises(CoordError):
+        cells_box([])
+    with pytest.raises(CoordError):
+        cells_box(["N50J47", "nonsense"])
+
+
+@pytest.mark.parametrize("level", range(1, 11))
+def test_a_cover_is_complete_at_every_level(level):
+    """Random places in a shape about three cells wide: each lies in a cell of its cover."""
+    west, south, east, north = Cell.of(114.03, 32.97, level).bounds
+    width, height = east - west, north - south
+    centre = ((west + east) / 2, (south + north) / 2)
+    circle = shapely.Point(*centre).buffer(1.0, quad_segs=16)
+    shape = shapely.affinity.scale(circle, 1.3 * width, 1.3 * height)
+    codes = {cell.code for cell in cover(shape, level)}
+    rng = np.random.default_rng(level)
+    places = rng.uniform(shape.bounds[:2], shape.bounds[2:], (300, 2))
+    inside = shapely.contains_xy(shape, places)
+    assert inside.sum() > 100
+    assert {place_code(*place, level) for place in places[inside].tolist()} <= codes
+    assert all(decode_place_code(code).polygon.intersects(shape) for code in codes)

@@ -202,6 +202,45 @@ def test_there_and_back_again(lon, lat, first, second):
     assert home[0] == pytest.approx([lon, lat], abs=1e-9)
 
 
+OVER_CHINA = [4490, 4326, 3857, "gcj02", "bd09", "bd09mc", "zone", "zone6", "utm"]
+
+
+def frame_for(name: int | str, lon: float) -> int | str:
+    """The frame, or the zone of a longitude: 3-degree with prefix, 6-degree with prefix, UTM."""
+    zones = {"zone": 4513 + round(lon / 3.0) - 25, "zone6": 4491 + int(lon // 6.0) + 1 - 13,
+             "utm": 32600 + int(lon // 6.0) + 31}  # fmt: skip
+    return zones.get(str(name), name)
+
+
+@given(
+    lon=floats(73.6, 134.9),
+    lat=floats(18.0, 53.5),
+    first=sampled_from(OVER_CHINA),
+    second=sampled_from(OVER_CHINA),
+)
+@settings(max_examples=400, deadline=None)
+def test_there_and_back_again_over_china(lon, lat, first, second):
+    first, second = frame_for(first, lon), frame_for(second, lon)
+    start = find_transformation(4490, first).apply(np.array([[lon, lat]]))
+    assert np.isfinite(start).all()
+    there = find_transformation(first, second).apply(start)
+    back = find_transformation(second, first).apply(there)
+    home = find_transformation(first, 4490).apply(back)
+    assert home[0] == pytest.approx([lon, lat], abs=1e-9)
+
+
+@pytest.mark.parametrize("first", PAIRS)
+@pytest.mark.parametrize("second", PAIRS)
+def test_every_pair_over_the_whole_city(first, second):
+    """Not a sample: each pair on a mesh over the city, A to B to A."""
+    lon, lat = np.meshgrid(np.linspace(113.0, 115.3, 24), np.linspace(32.2, 33.6, 15))
+    start = find_transformation(4490, first).apply(np.column_stack([lon.ravel(), lat.ravel()]))
+    there = find_transformation(first, second).apply(start)
+    back = find_transformation(second, first).apply(there)
+    limit = 1e-9 if np.abs(start).max() < 360 else 1e-4  # degrees, or metres
+    assert np.abs(back - start).max() < limit
+
+
 def test_plane_distance_is_true():
     """4547 against the geodesic of PROJ's own geod: 1 km along the parallel and the meridian."""
     geod = CRS.from_epsg(4490).get_geod()
