@@ -21,6 +21,7 @@ from gis.coords import (
     Cell,
     Frame,
     LocalFrame,
+    SevenParameters,
     Transformation,
     axis_order,
     control_points,
@@ -28,6 +29,7 @@ from gis.coords import (
     east_first,
     find_transformation,
     fit_local,
+    frame_from_seven,
     norm_frame,
     outside,
     outside_error,
@@ -170,6 +172,8 @@ def _number(text: str | None) -> float:
 @command("fit")
 @click.option("--name", required=True, help="地方坐标系名称 / the frame's name")
 @click.option("--to", "target", help="已知坐标的坐标系 / frame of the known pair")
+@click.option("--seven", help="七参数 / TX,TY,TZ (m),RX,RY,RZ (arcsec),PPM; points only check them")
+@click.option("--from", "old", help="七参数所属的旧平面坐标系 / the old plane, e.g. EPSG:2362")
 @click.option("--limit", default=0.05, show_default=True, help="单轴中误差限（米）/ sigma limit, m")
 @click.option("--unusual", is_flag=True, help="确认异常尺度或旋转 / accept odd scale or rotation")
 @click.option("--force", is_flag=True, help="覆盖同名坐标系 / replace a frame of that name")
@@ -178,6 +182,8 @@ def fit(
     console: Console,
     name: str,
     target: str | None,
+    seven: str | None,
+    old: str | None,
     limit: float,
     unusual: bool,
     force: bool,
@@ -186,7 +192,9 @@ def fit(
     """由控制点拟合地方坐标系，存入 config/frames / fit a local frame from control points.
 
     \b
-    示例 / example:  gis coords fit 控制点.csv --name zmd
+    示例 / examples:
+      gis coords fit 控制点.csv --name zmd
+      gis coords fit 检核点.csv --name xian80 --from EPSG:2362 --seven 12.1,-3.2,5.4,.5,-.3,.4,-2.1
     """
     out = console.settings.config / "frames" / f"{_file_name(name)}.yml"
     if out.exists() and not force:
@@ -195,7 +203,11 @@ def fit(
             en=f"{out} exists already. Replace it with --force, or take another name",
             file=str(out),
         )
-    frame = fit_points(points, name, target, limit, unusual, console.settings.timezone)
+    timezone = console.settings.timezone
+    if seven is None and old is None:
+        frame = fit_points(points, name, target, limit, unusual, timezone)
+    else:
+        frame = check_seven(points, name, target, limit, timezone, seven, old)
     write_frame(frame, out)
     for warning in frame.warnings:
         console.say(*warning.split(" / ", 1))
@@ -209,11 +221,59 @@ def fit_points(
     """The frame `name` fitted to the control points in the file, dated today in `timezone`."""
     rows, _ = read_table(points)
     control = control_points(rows, to=target)
-    today = datetime.now(ZoneInfo(timezone)).date().isoformat()
     frame = fit_local(
-        control.points, name, target=control.target, limit_m=limit, unusual=unusual, made=today
+        control.points,
+        name,
+        target=control.target,
+        limit_m=limit,
+        unusual=unusual,
+        made=_today(timezone),
     )
     return replace(frame, accuracy_m=frame.accuracy_m + control.accuracy_m)
+
+
+def check_seven(
+    points: Path,
+    name: str,
+    target: str | None,
+    limit: float,
+    timezone: str,
+    seven: str | None,
+    old: str | None,
+) -> LocalFrame:
+    """The frame of an old plane by seven parameters that the points in the file confirm."""
+    try:
+        values = [float(v) for v in (seven or "").split(",")]
+    except ValueError:
+        values = []
+    if len(values) != 7 or old is None:
+        raise CoordError(
+            zh="七参数写成 --seven TX,TY,TZ,RX,RY,RZ,PPM（米、角秒、ppm），并用 --from 给出旧平面",
+            en="write --seven TX,TY,TZ,RX,RY,RZ,PPM (metres, arcseconds, ppm), and the old plane "
+            "as --from",
+            values=len(values),
+        )
+    rows, _ = read_table(points)
+    control = control_points(rows, to=target)
+    frame = frame_from_seven(
+        SevenParameters(
+            shift=(values[0], values[1], values[2]),
+            rotation=(values[3], values[4], values[5]),
+            scale_ppm=values[6],
+            convention="position_vector",
+        ),
+        name,
+        source=norm_frame(old),
+        points=control.points,
+        target=control.target,
+        limit_m=limit,
+        made=_today(timezone),
+    )
+    return replace(frame, accuracy_m=frame.accuracy_m + control.accuracy_m)
+
+
+def _today(timezone: str) -> str:
+    return datetime.now(ZoneInfo(timezone)).date().isoformat()
 
 
 def write_frame(frame: LocalFrame, path: Path) -> None:

@@ -17,6 +17,7 @@ from gis.coords.china import (
     wgs84_from_gcj02,
 )
 from gis.coords.control import Control, control_points, national_plane
+from gis.coords.datum import SevenParameters, fit_seven, frame_from_seven, through_seven
 from gis.coords.detect import diagnose
 from gis.coords.diagnosis import Candidate, Diagnosis
 from gis.coords.frames import (
@@ -82,6 +83,10 @@ __all__ = [
     "ControlPoint",
     "LocalFrame",
     "fit_local",
+    "SevenParameters",
+    "fit_seven",
+    "frame_from_seven",
+    "through_seven",
     "diagnose",
     "Diagnosis",
     "Candidate",

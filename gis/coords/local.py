@@ -182,6 +182,35 @@ def fit_local(
     return frame
 
 
+def similarity_frame(
+    local: Floats,
+    known: Floats,
+    name: str,
+    *,
+    target: int,
+    points: tuple[ControlPoint, ...],
+    made: str | None = None,
+) -> tuple[LocalFrame, float]:
+    """The similarity that follows a mesh of computed places best (both shape (n, 2), metres, east
+    first), and its largest residual in metres. `points` vouch for it; accuracy is the caller's."""
+    fit = _similarity(local, known)
+    residuals = _residuals(fit, local, known)
+    frame = LocalFrame(
+        name=name,
+        target=target,
+        first_is_north=False,
+        origin=(float(fit[0][0]), float(fit[0][1])),
+        target_origin=(float(fit[1][0]), float(fit[1][1])),
+        a=fit[2],
+        b=fit[3],
+        accuracy_m=SIGMA_FLOOR_M,
+        sigma_m=_sigma(residuals),
+        points=points,
+        made=made,
+    )
+    return frame, float(np.hypot(*residuals.T).max())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Fit:
     first_is_north: bool

@@ -44,6 +44,13 @@ def test_5201_geographic_to_geocentric() -> None:
     assert errors.max() < 0.01
 
 
+@pytest.mark.parametrize("number", sorted(gigs.SEVEN))
+def test_datum_transformations_with_given_parameters(number: str) -> None:
+    errors = gigs.seven_errors_m(number)
+    assert len(errors) >= 5
+    assert errors.max() < 0.03
+
+
 def test_5208_longitude_rotation() -> None:
     errors = gigs.rotation_errors_m()
     assert len(errors) >= 10
