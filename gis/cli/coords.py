@@ -92,6 +92,7 @@ def _convert_point(console: Console, way: Transformation, what: tuple[str, ...])
     moved = way.apply(pair)[0]
     if not np.isfinite(moved).all():
         raise outside_error(pair[0], way.source, "输入", "input")
+    _say_beyond(console, pair, way)
     x, y = (float(v) for v in moved)
     digits = 9 if way.target.unit == "degree" else 4
     result = {"x": x, "y": y, "accuracy_m": way.accuracy_m, "steps": list(way.steps)}
@@ -112,6 +113,7 @@ def _convert_file(
     if not named:
         numbers = _found_order(console, numbers, way.source, pair)
     bad = outside(numbers, way.source)
+    _say_beyond(console, numbers[~bad], way)
     moved = np.full(numbers.shape, np.nan)
     moved[~bad] = way.apply(numbers[~bad])
     failed = np.flatnonzero(~np.isfinite(moved).all(axis=1))
@@ -135,6 +137,16 @@ def _convert_file(
     writer.writerows(table)
     console.say("；".join(way.steps), f"accuracy {way.accuracy_m:g} m")
     console.emit(None, text=out.getvalue().rstrip("\n"))
+
+
+def _say_beyond(console: Console, numbers: Any, way: Transformation) -> None:
+    tie = way.source.local
+    beyond = int(tie.beyond_control(numbers).sum()) if tie is not None and len(numbers) else 0
+    if beyond:
+        console.say(
+            f"{beyond} 个点在控制点范围之外，精度为外推",
+            f"{beyond} points lie beyond the control points: the accuracy is extrapolated",
+        )
 
 
 _NEW = ("x_converted", "y_converted", "accuracy_m")

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
 from gis.errors import CoordError
@@ -104,6 +105,13 @@ class LocalFrame:
             float(high[0] + margin),
             float(high[1] + margin),
         )
+
+    def beyond_control(self, xy: Floats) -> NDArray[np.bool_]:
+        """Which local pairs (shape (n, 2), east first) lie outside the hull of the control points,
+        where no point vouches for the stated accuracy."""
+        local = _local_pairs(self.points, self.first_is_north)
+        hull = shapely.convex_hull(shapely.multipoints(local))
+        return np.asarray(~shapely.intersects_xy(hull, xy[:, 0], xy[:, 1]))
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values, for `frames/NAME.yml`."""

@@ -101,11 +101,15 @@ def detected(delivery: Delivery, city: City) -> Placement:
     )
 
 
-def compared(delivery: Delivery, placement: Placement, raw: RawBatch, city: City) -> str:
-    """What the city's lines say of a batch whose frame was stated (Chinese / English).
+def compared(
+    delivery: Delivery, placement: Placement, raw: RawBatch, city: City
+) -> tuple[str, ...]:
+    """What the city's lines say of a batch whose frame was stated (Chinese / English), and
+    whether it reaches beyond a local frame's control points.
 
     Raises FrameMismatch where the diagnosis decides for another frame, or finds several."""
     columns, rows = _columns([raw])
+    beyond = _beyond_control(columns, placement.frame)
     seen = screen(
         columns, placement.frame, area=city.area, reference=city.reference, local=city.local
     )
@@ -115,7 +119,20 @@ def compared(delivery: Delivery, placement: Placement, raw: RawBatch, city: City
             raise _mixed(delivery, answer, rows, placement)
         if answer.mismatch and answer.decision is not None:
             raise _contradicted(delivery, placement, answer.decision, city)
-    return seen.why
+    return (seen.why, *beyond)
+
+
+def _beyond_control(columns: NDArray[np.float64], frame: Frame) -> tuple[str, ...]:
+    """A word about places where a local frame is used outside its control points."""
+    if frame.local is None or not len(columns):
+        return ()
+    share = float(np.mean(frame.local.beyond_control(columns)))
+    if share == 0.0:
+        return ()
+    return (
+        f"{share:.0%} 的坐标在控制点范围之外，精度为外推"
+        f" / {share:.0%} of the places lie beyond the control points: accuracy extrapolated",
+    )
 
 
 def _columns(batches: Iterable[RawBatch]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -98,13 +98,13 @@ class _Walk:
         if self.placement.how == "detected":
             return  # that was the comparison
         if self.inside is None:
-            said = (
+            said: tuple[str, ...] = (
                 f"未比对：图层 {self.layer.id} 不限于本市"
-                f" / not compared: layer {self.layer.id} may lie outside the city"
+                f" / not compared: layer {self.layer.id} may lie outside the city",
             )
         else:
             said = compared(self.delivery, self.placement, raw, self.city)
-        self.evidence = self.evidence or (*self.placement.evidence, said)
+        self.evidence = self.evidence or (*self.placement.evidence, *said)
 
     def _failed(self, raw: RawBatch, failed: np.ndarray) -> Iterator[Reject]:
         """Rows that can't be in the frame at all."""

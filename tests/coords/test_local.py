@@ -179,6 +179,15 @@ class TestReferenceSets:
 
 
 class TestUse:
+    def test_beyond_the_control_points(self):
+        frame = fit_local(planted(8), "zmd", target=4547)
+        local = np.array([(p.x, p.y) for p in frame.points])
+        local = local[:, ::-1] if frame.first_is_north else local
+        centre = local.mean(axis=0)
+        reach = np.ptp(local, axis=0).max()
+        far = np.array([centre, centre + np.array([2 * reach, 0.0]), local[0]])
+        assert frame.beyond_control(far).tolist() == [False, True, False]
+
     def test_as_a_frame(self):
         frame = fit_local(planted(8, noise_m=0.01), "zmd", target=4547, made="2023-06-01")
         way = find_transformation("local:zmd", 4490, local={"zmd": frame})
