@@ -382,6 +382,11 @@ def test_3d_shows_buildings_picks_one_and_goes_below_ground(
     watched.open(f"/map#v=16.5/{tallest.lat}/{tallest.lon}/0/50&l=buildings&m=3d")
     assert any("/3dtiles/buildings/" in url and ".glb" in url for url in watched.requests)
 
+    # Turning to 3D and reading the view back leads to the same place.
+    view = watched.state("view")
+    assert (view["lon"], view["lat"]) == pytest.approx((tallest.lon, tallest.lat), abs=2e-5)
+    assert (view["zoom"], view["pitch"]) == pytest.approx((16.5, 50), abs=0.02)
+
     # The roof is where its height over the ground says: the building stands on it, not over it.
     x, y = page.evaluate(
         f"window.onemap.solid.solid.screen({tallest.lon}, {tallest.lat}, {tallest.height_m})"

@@ -4,10 +4,13 @@ import {
   Cartesian2,
   Cartesian3,
   Cartographic,
+  Ellipsoid,
   HeadingPitchRange,
+  IntersectionTests,
   Math as Angle,
   Matrix4,
   PerspectiveFrustum,
+  Ray,
   type Scene,
 } from "cesium";
 
@@ -16,6 +19,7 @@ import type { Ground } from "./ground";
 
 const EQUATOR_M = 40_075_016.7;
 const TILE_PX = 512;
+const REFINED = 3;  // times the height is looked up again where the ray meets the ground
 const STEEPEST = 88;  // straight down has no heading
 
 /** Put the camera where the view says. */
@@ -29,14 +33,13 @@ export function look(scene: Scene, ground: Ground, view: View): void {
 }
 
 /** The view a 2D map would have where the camera looks; null = it looks at the sky. */
-export function viewOf(scene: Scene): View | null {
+export function viewOf(scene: Scene, ground: Ground): View | null {
   const { camera, canvas } = scene;
   const middle = new Cartesian2(canvas.clientWidth / 2, canvas.clientHeight / 2);
-  const ray = camera.getPickRay(middle);
-  const target = ray && scene.globe.pick(ray, scene);
+  const target = groundAt(scene, ground, middle);
   if (!target) return null;
-  const { longitude, latitude } = Cartographic.fromCartesian(target);
-  const range = Cartesian3.distance(camera.positionWC, target);
+  const { longitude, latitude } = target;
+  const range = Cartesian3.distance(camera.positionWC, Cartographic.toCartesian(target));
   const metres = (2 * range * Math.tan(fov(scene) / 2)) / canvas.clientHeight;
   const bearing = Angle.toDegrees(camera.heading);
   return {
@@ -46,6 +49,27 @@ export function viewOf(scene: Scene): View | null {
     bearing: bearing > 180 ? bearing - 360 : bearing,
     pitch: Math.min(85, Math.max(0, 90 + Angle.toDegrees(camera.pitch))),
   };
+}
+
+/** The ground under a point of the canvas; null = sky.
+ *
+ * Of the fitted ground itself: what the globe has loaded so far would give other answers while it
+ * is loading, and a view read then would lead elsewhere. */
+export function groundAt(scene: Scene, ground: Ground, position: Cartesian2): Cartographic | null {
+  const ray = scene.camera.getPickRay(position);
+  if (!ray) return null;
+  let found: Cartographic | null = null;
+  for (let height = ground.usual, turn = 0; turn < REFINED; turn++) {
+    const { x, y, z } = Ellipsoid.WGS84.radii;
+    const raised = new Ellipsoid(x + height, y + height, z + height);
+    const hit = IntersectionTests.rayEllipsoid(ray, raised);
+    if (!hit || hit.stop < 0) return null;
+    const along = hit.start > 0 ? hit.start : hit.stop;
+    found = Cartographic.fromCartesian(Ray.getPoint(ray, along)) ?? null;
+    if (!found) return null;
+    height = ground.height(found.longitude, found.latitude);
+  }
+  return found;
 }
 
 function rangeOf(scene: Scene, { lat, zoom }: View): number {

@@ -5,7 +5,6 @@ import "cesium/Build/Cesium/Widgets/CesiumWidget/CesiumWidget.css";
 import {
   Cartesian2,
   Cartesian3,
-  Cartographic,
   CesiumWidget,
   Color,
   DirectionalLight,
@@ -24,7 +23,7 @@ import type { Config } from "../contract";
 import type { MapEvents } from "../map2d/map";
 import { onScheme, palette } from "../map2d/palette";
 import type { Store, View } from "../state";
-import { look, viewOf } from "./camera";
+import { groundAt, look, viewOf } from "./camera";
 import { Ground } from "./ground";
 import { groundPaint } from "./groundpaint";
 import { Marks } from "./marks";
@@ -134,7 +133,7 @@ export class SolidMap {
   }
 
   private remember(): void {
-    const view = viewOf(this.scene);
+    const view = viewOf(this.scene, this.ground);
     if (view && this.store.state.mode === "3d") this.store.set({ view });
   }
 
@@ -175,11 +174,8 @@ export class SolidMap {
   }
 
   private place(position: Cartesian2): [lon: number, lat: number] | null {
-    const ray = this.scene.camera.getPickRay(position);
-    const found = ray && this.scene.globe.pick(ray, this.scene);
-    if (!found) return null;
-    const { longitude, latitude } = Cartographic.fromCartesian(found);
-    return [Angle.toDegrees(longitude), Angle.toDegrees(latitude)];
+    const found = groundAt(this.scene, this.ground, position);
+    return found && [Angle.toDegrees(found.longitude), Angle.toDegrees(found.latitude)];
   }
 
   private repaint(): void {
@@ -230,7 +226,6 @@ export async function openSolid(
     scene3DOnly: true,
     creditContainer: credits,
     showRenderLoopErrors: false,
-    contextOptions: { webgl: { preserveDrawingBuffer: true } },
     msaaSamples: drawnBySoftware() ? 1 : 4,
   });
   const map = new SolidMap(widget, config, store, events, ground);

@@ -55,7 +55,7 @@ export class SolidTools {
         h("button", { class: "action", onclick: this.actions.tilt }, words("tilt")),
         h("button", { class: "action", onclick: this.actions.north, "aria-label": words("north_up"), title: words("north_up") }, "N"),
       ),
-      ...this.legend(ground < 100),
+      this.legend(ground < 100),
       h(
         "p",
         { class: "fine" },
@@ -66,14 +66,22 @@ export class SolidTools {
   }
 
   /** Of what one looks for: pipes while the ground is faded, else buildings. */
-  private legend(below: boolean): HTMLElement[] {
+  private legend(below: boolean): HTMLElement {
     const pipes = this.config.layers.find((layer) => layer.solid === "tube");
-    if (!below || !pipes) {
-      return [h("h3", {}, words("height_classes")), h("ul", { class: "legend" }, ...heightLegend())];
-    }
+    if (!below || !pipes) return folded(words("height_classes"), heightLegend());
     const kinds = colorCodes(pipes).map(([code, entry]) =>
-      h("li", {}, h("i", { class: "swatch lined", style: `--c:${entry.color}` }), h("span", {}, say(entry)), h("span", { class: "fine" }, code)),
+      h(
+        "li",
+        {},
+        h("i", { class: "swatch lined", style: `--c:${entry.color}` }),
+        h("span", {}, say(entry)),
+        h("span", { class: "fine" }, code),
+      ),
     );
-    return [h("h3", {}, `${say(pipes.title)} · CJJ 61`), h("ul", { class: "legend" }, ...kinds)];
+    return folded(`${say(pipes.title)} · CJJ 61`, kinds);
   }
+}
+
+function folded(title: string, rows: HTMLElement[]): HTMLElement {
+  return h("details", { open: true }, h("summary", {}, title), h("ul", { class: "legend" }, ...rows));
 }
