@@ -7,8 +7,8 @@ the conditions built here. Identifiers are composed, values are parameters.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
@@ -23,8 +23,10 @@ from psycopg.sql import Literal as SqlLiteral
 from shapely.geometry.base import BaseGeometry
 
 from gis.coords import from_epsg
-from gis.errors import LayerError
+from gis.errors import LayerError, StoreError
 from gis.layers.model import Layer
+from gis.store.filters import Node
+from gis.store.filters_sql import condition
 from gis.store.literals import literal
 from gis.store.pool import Store
 from gis.store.queries import layer_table, query
@@ -35,6 +37,7 @@ LARGEST = 2**63 - 1
 # PostGIS may keep degrees as they are: the same place within the metre that 4490 v 4326 can say.
 SAME_DEGREES = (4490, 4326)
 PLANE_DIGITS = 4
+NO_ANSWER = ("22", "XX000")  # SQLSTATEs: data exceptions, and PostGIS's own
 WITH_TIMES = ("valid_from", "valid_to")
 WITH_LATEST = ("latest_value", "latest_time")
 Direction = Literal["asc", "desc"]
@@ -50,6 +53,7 @@ class LayerQuery:
     fields: properties to give; None = all, with valid_from, valid_to and latest_*
     srid, digits: of the geometry in items; at most 4 digits where the frame is in metres
     within: only what intersects it (EPSG:4490, longitude first)
+    filter: only where it is true; its geometries like `within`'s
     Raises LayerError for what the layer has not, UnknownFrame for an unknown srid.
     """
 
@@ -66,6 +70,7 @@ class LayerQuery:
     srid: int = 4490
     digits: int = 9
     within: BaseGeometry | None = None
+    filter: Node | None = None
 
     def __post_init__(self) -> None:
         if self.bbox is not None and not (
@@ -88,7 +93,7 @@ class LayerQuery:
     @property
     def plain(self) -> bool:
         """Whether every current feature of the layer is meant."""
-        conditions = (self.when, self.bbox, self.keys, self.within)
+        conditions = (self.when, self.bbox, self.keys, self.within, self.filter)
         return not self.where and all(condition is None for condition in conditions)
 
 
@@ -126,7 +131,7 @@ class FeatureRows:
 def items(store: Store, q: LayerQuery) -> ItemsPage:
     """A page of features: `id` = key, properties as `q.fields` says."""
     statement, params = items_statement(q)
-    with _reading(store, q.layer) as conn:
+    with _reading(store, q) as conn:
         features = [text for (text,) in conn.execute(statement, params)]
         full = q.limit is not None and len(features) == q.limit
         if not full and (features or q.offset == 0):
@@ -152,7 +157,7 @@ def item(
             q, when=when if when is not None else q.when, srid=srid if srid != 4490 else q.srid
         )
     statement, params = items_statement(replace(q, keys=(key,), limit=1), newest_first=True)
-    with _reading(store, q.layer) as conn:
+    with _reading(store, q) as conn:
         row = conn.execute(statement, params).fetchone()
     return row[0] if row else None
 
@@ -160,7 +165,7 @@ def item(
 def count(store: Store, q: LayerQuery) -> int:
     """How many rows match, exactly; limit and offset do not count."""
     where, params = conditions(q)
-    with _reading(store, q.layer) as conn:
+    with _reading(store, q) as conn:
         if q.plain:
             row = conn.execute(query("layer_count"), {"layer": q.layer.id}).fetchone()
         else:
@@ -173,7 +178,7 @@ def extent(store: Store, q: LayerQuery) -> tuple[float, float, float, float] | N
     """West, south, east, north of what matches, degrees (EPSG:4490); None where nothing does."""
     where, params = conditions(q)
     statement = query("layer_extent", table=layer_table(q.layer.id), where=where)
-    with _reading(store, q.layer) as conn:
+    with _reading(store, q) as conn:
         row = conn.execute(statement, params).fetchone()
     return None if row is None or row[0] is None else (row[0], row[1], row[2], row[3])
 
@@ -193,7 +198,7 @@ def rows(store: Store, q: LayerQuery) -> FeatureRows:
         properties=_properties(names) if names else SQL("NULL"),
     )
     params |= more | {"limit": q.limit, "offset": q.offset}
-    with _reading(store, q.layer) as conn, conn.cursor(binary=True) as cur:
+    with _reading(store, q) as conn, conn.cursor(binary=True) as cur:
         found = cur.execute(statement, params).fetchall()
     columns = list(zip(*found, strict=True)) or [()] * (7 + max(1, len(names)))
     return FeatureRows(
@@ -250,6 +255,8 @@ def conditions(q: LayerQuery) -> tuple[Composed, dict[str, Any]]:
         else:
             params[f"value{i}"] = literal(q.layer.field(name), value)
             parts.append(SQL("{} = {}").format(column, Placeholder(f"value{i}")))
+    if q.filter is not None:
+        parts.append(condition(q.filter, q.layer, params))
     return SQL(" AND ").join(parts), params
 
 
@@ -275,8 +282,23 @@ def latest_join(layer: Layer, when: When) -> tuple[Composable, dict[str, Any]]:
     return query("latest_then", datastream=column), {"latest_at": at}
 
 
-def _reading(store: Store, layer: Layer) -> AbstractContextManager[psycopg.Connection]:
-    return store.reading(f"查询图层 {layer.id}", f"query layer {layer.id}")
+@contextmanager
+def _reading(store: Store, q: LayerQuery) -> Iterator[psycopg.Connection]:
+    """A connection; what a filter asks of numbers and shapes that has no answer is its error."""
+    try:
+        with store.reading(f"查询图层 {q.layer.id}", f"query layer {q.layer.id}") as conn:
+            yield conn
+    except StoreError as exc:
+        state = str(exc.facts.get("sqlstate"))
+        if q.filter is None or not state.startswith(NO_ANSWER):
+            raise
+        raise LayerError(
+            zh="filter 中的计算没有结果（溢出、模式不完整或几何不适用）。请检查数值、LIKE 和几何",
+            en="the filter asks for what has no answer (an overflow, an unfinished pattern, shapes "
+            "that do not go together). Check its numbers, LIKE patterns and geometries",
+            parameter="filter",
+            sqlstate=state,
+        ) from exc
 
 
 def _box(bbox: tuple[float, float, float, float]) -> BaseGeometry:
