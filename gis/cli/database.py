@@ -20,8 +20,8 @@ def init(console: Console) -> None:
     """
     from gis.layers import load_registry
     from gis.store import prepare
-    from gis.store.translate import without_password
     from gis.store.pool import address
+    from gis.store.translate import without_password
 
     registry = load_registry(console.settings.config, console.settings.data)
     url = address(console.settings)
