@@ -27,6 +27,7 @@ Floats = NDArray[np.float64]
 MAX_MEDIAN_M, MIN_SHARE = 10.0, 0.6
 CLEARLY = 3.0  # how many times worse the runner-up and the luckiest decoy must be
 MIN_ROWS, MIN_SPREAD_M = 30, 2000.0
+LEAST_SHIFT_M = 8.0  # below, a displacement is how the data lie beside the reference, not a datum
 
 _NO_ROWS = "没有可用的坐标 / there are no finite coordinates"
 _NO_READING = "任何常见坐标系都不落在本市 / no usual frame puts these numbers in the city"
@@ -172,7 +173,12 @@ def _decided(
     shifted = _shifted(candidates, columns, known)
     if shifted is not None:
         candidates = (shifted, *(c for c in candidates if c.reading != shifted.reading))
-    return _undecided(candidates, declared, needs=(_CONTROL, _MORE, _DATUM))
+    more = (_MORE,) if _too_few(best.match) else ()
+    return _undecided(candidates, declared, needs=(_CONTROL, *more, _DATUM))
+
+
+def _too_few(match: Match | None) -> bool:
+    return match is None or match.rows < MIN_ROWS or match.spread_m < MIN_SPREAD_M
 
 
 def _same_plane(reading: Reading, declared: Frame | None) -> bool:
@@ -197,7 +203,7 @@ def _doubts(best: Candidate, others: Sequence[Candidate], decoy_m: float) -> tup
     match = best.match
     assert match is not None  # ranked against a reference
     doubts = []
-    if match.rows < MIN_ROWS or match.spread_m < MIN_SPREAD_M:
+    if _too_few(match):
         doubts.append(
             f"只有 {match.rows} 个坐标，分布 {match.spread_m / 1000:.1f} km"
             f" / {match.rows} coordinates over {match.spread_m / 1000:.1f} km are too few"
@@ -262,6 +268,8 @@ def _shifted(
     if known.smallest_decoy_m(moved) < CLEARLY * max(match.median_m, 0.05):
         return None
     shift = plane.apply(places).mean(axis=0) - plane.apply(moved).mean(axis=0) + match.shift_m
+    if np.hypot(*shift) < LEAST_SHIFT_M:
+        return None
     way = f"E {shift[0]:+.0f} m, N {shift[1]:+.0f} m"
     return _with(
         plain,

@@ -106,7 +106,8 @@ def _area_of(xy: Floats, source: Frame) -> Area | None:
     """Where the rows lie, outwards to a tenth of a degree: enough to choose a published operation,
     and coarse, so that the batches of one file share it. None where nothing is to be chosen."""
     base = datum_code(source) if source.has_crs else None
-    if base in (None, CGCS2000_CODE, WGS84_CODE) or len(xy) == 0:
+    known = base in (None, CGCS2000_CODE, WGS84_CODE) or source.epoch is not None
+    if known or base is None or len(xy) == 0:
         return None
     (x0, y0), (x1, y1) = xy.min(axis=0), xy.max(axis=0)
     box = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])

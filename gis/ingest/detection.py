@@ -150,7 +150,8 @@ def _unknown(delivery: Delivery, answer: Diagnosis) -> UnknownFrame:
     likely = [_described(candidate) for candidate in answer.candidates[:SHOWN]]
     listed_zh, listed_en = "；".join(zh for zh, _ in likely), "; ".join(en for _, en in likely)
     needs = [_both(need) for need in answer.needs]
-    first = answer.candidates[0].reading.frame.name if answer.candidates else "EPSG:4526"
+    found = answer.candidates[0].reading.frame.name if answer.candidates else "EPSG:4526"
+    first = found if found != "gcj02" else "EPSG:4526"
     return UnknownFrame(
         zh=f"{name} 没有写明坐标系，数据本身也不能确定，拒收。"
         + (f"可能是：{listed_zh}。" if likely else "")

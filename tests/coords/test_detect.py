@@ -74,8 +74,10 @@ class TestDecisions:
 
     @pytest.mark.parametrize("seed", [11])
     def test_never_wrong_with_few_features(self, seed):
-        reference = BENCH.as_reference(BENCH.roads(seed))
-        verdicts = [BENCH.judge(case, reference)[0] for case in BENCH.cases((20,), seed)]
+        lines = BENCH.roads(seed)
+        reference = BENCH.as_reference(lines)
+        cases = BENCH.cases(lines, BENCH.roads(seed + 99), (20,), seed)
+        verdicts = [BENCH.judge(case, reference)[0] for case in cases]
         assert "wrong" not in verdicts
         assert "right" in verdicts
 
@@ -169,6 +171,19 @@ class TestDeclared:
 
 
 class TestMixed:
+    def test_a_dense_reference_makes_no_second_frame(self, places):
+        """Lines every 25 m: any place lies on some line under any reading, and that is no sign of
+        two frames in one file."""
+        centre = to_metric(np.array([BENCH.CENTRE]), 4547)[0]
+        at = np.arange(-6000.0, 6001.0, 25.0)
+        rng = np.random.default_rng(1)
+        dense = [
+            np.array([[x, -6000.0], [x + 9.0, 6000.0]]) + centre + rng.normal(0, 3, 2) for x in at
+        ]
+        answer = ask(BENCH.in_frame(places, "gcj02"), BENCH.as_reference(dense))
+        assert answer.decision is None
+        assert not answer.mixed
+
     @pytest.mark.parametrize(("one", "other"), [("EPSG:4490", "gcj02"), ("gcj02", "bd09")])
     def test_of_one_size(self, one, other, reference, places):
         columns = np.vstack(
@@ -236,6 +251,15 @@ class TestReadings:
         assert names == {"EPSG:4490", "gcj02", "bd09"}
         planes = possible_readings(BENCH.in_frame(places, "EPSG:4508"), CITY)
         assert {r.frame.epsg for r in planes if r.plain} == {4546, 32649}
+
+    def test_of_two_codes_for_one_plane_the_one_that_holds_all_rows(self):
+        """Zone 19 of the 6-degree series and CM 111 of the 3-degree one are one plane, but only
+        the first reaches the east of the city."""
+        mesh = np.stack(np.meshgrid(np.linspace(113.1, 115.2, 30), np.linspace(32.3, 33.5, 9)))
+        wide = BENCH.in_frame(mesh.reshape(2, -1).T, "EPSG:4508")
+        found = {r.frame.epsg: r.share for r in possible_readings(wide, CITY) if r.plain}
+        assert found[4508] == 1.0
+        assert 4546 not in found
 
     def test_swapped_order_is_certain(self, places):
         readings = possible_readings(BENCH.in_frame(places, "EPSG:4526")[:, ::-1], CITY)

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pyproj
 import pytest
+import shapely
 from hypothesis import given, settings
 from hypothesis.strategies import floats, sampled_from
 
-from gis.coords import find_transformation, norm_frame, to_metric
+from gis.coords import find_transformation, norm_frame, normalise, to_metric
 from gis.coords.epochs import EURASIA_MAS_PER_YEAR, NAMES, carried
 from gis.errors import NoAccurateTransform, UnknownFrame
 
@@ -83,6 +84,13 @@ def test_a_plane_on_an_itrf_and_two_epochs() -> None:
     assert find_transformation("ITRF2014@2020", 4547).accuracy_m == pytest.approx(0.21)
     # without an epoch nobody knows where the plate was: metres, as EPSG states them
     assert find_transformation("ITRF2014", 4490).accuracy_m > 1.0
+
+
+def test_geometries_too() -> None:
+    moved = normalise(shapely.points(CENTRE), "ITRF2014@2024.5")
+    assert moved.accuracy_m == pytest.approx(0.255)
+    there = find_transformation("ITRF2014@2024.5", 4490).apply(CENTRE)
+    assert shapely.get_coordinates(moved.geometry) == pytest.approx(there, abs=1e-12)
 
 
 @pytest.mark.parametrize("text", ["gcj02@2024", "ITRF2014@", "ITRF2014@1800", "ITRF2014@2024-05"])
