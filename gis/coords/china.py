@@ -227,6 +227,21 @@ def _latitude(c: Floats, y: Floats) -> Pair:
     return value, slope / c[:, 9]
 
 
+def _off_the_seams(lat: Floats, y: Floats) -> Floats:
+    """Baidu's bands do not quite meet: between two of them lie up to 1e-7 degrees (near 60 and 15
+    they overlap) which no y gives. There the nearer edge stands, 5 mm off; Newton would jump from
+    one band to the other for ever."""
+    lost = np.abs(lat - _latitude(_band(y), y)[0]) > 1e-11
+    if lost.any():
+        edge = _MC_BANDS[np.argmin(np.abs(np.abs(y[lost, None]) - _MC_BANDS[:-1]), axis=1)]
+        sides = np.copysign(np.stack([edge, np.nextafter(edge, 0.0)]), y[lost])
+        off = np.stack([np.abs(lat[lost] - _latitude(_band(side), side)[0]) for side in sides])
+        near = np.nanmin(off, axis=0, initial=np.inf) < 1e-6
+        y = y.copy()
+        y[lost] = np.where(near, sides[np.argmin(off, axis=0), np.arange(len(edge))], y[lost])
+    return y
+
+
 def _mc_from_degrees(lon: Floats, lat: Floats) -> Pair:
     # a spherical Mercator lies within some tens of kilometres, Newton does the rest
     with np.errstate(all="ignore"):
@@ -235,5 +250,6 @@ def _mc_from_degrees(lon: Floats, lat: Floats) -> Pair:
         c = _band(y)
         value, slope = _latitude(c, y)
         y = y + (lat - value) / slope
+    y = _off_the_seams(lat, y)
     c = _band(y)
     return _checked(lon, lat, (lon - c[:, 0]) / c[:, 1], y)
