@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import inspect
+import os
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from gis.layers import load_registry
 from gis.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
+os.environ["COLUMNS"] = "100"  # help texts are as wide as the terminal otherwise
 HEAD = "<!-- written by `make docs`; edit the code, not this page -->\n\n"
 
 
@@ -91,7 +94,8 @@ PAGES = {
 }
 
 if __name__ == "__main__":
+    out = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs"
     for name, page in PAGES.items():
-        path = ROOT / "docs" / name
-        path.parent.mkdir(exist_ok=True)
+        path = out / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(page(), encoding="utf-8")
