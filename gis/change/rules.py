@@ -250,7 +250,7 @@ def _red_line(rule: Rule, change: Candidate, known: Known) -> Outcome:
     if overlap <= max(band, rule.params["min_overlap_m2"]):
         return None
     figures = {
-        "overlap_m2": overlap,
+        "inside_m2" if inside else "outside_m2": overlap,
         "share": overlap / change.mask.area,
         "band_m2": band,
         "min_overlap_m2": rule.params["min_overlap_m2"],
