@@ -15,6 +15,7 @@ from rich.table import Table
 from gis.cli.console import Console, command, rows_table
 from gis.cli.tables import pair_columns, read_table
 from gis.coords import Area, Diagnosis, Frame, Reference, diagnose, norm_frame, parse_angle
+from gis.coords.diagnosis import row_ranges
 from gis.errors import CoordError, OneMapError, SourceError
 from gis.layers import Label, Layer, Registry, load_registry
 
@@ -180,6 +181,10 @@ def _say(console: Console, answer: Diagnosis) -> None:
         )
     for group in answer.mixed:
         name = group.reading.frame.name
-        console.say(f"其中 {len(group.rows)} 个坐标是 {name}", f"{len(group.rows)} are {name}")
+        which = row_ranges(group.rows + 1)
+        console.say(
+            f"其中 {len(group.rows)} 个坐标是 {name}：第 {which} 个",
+            f"{len(group.rows)} are {name}: {which}",
+        )
     for why in (*(w for c in answer.candidates[:1] for w in c.why), *answer.needs):
         console.say(*why.split(" / ", 1))

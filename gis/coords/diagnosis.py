@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from gis.coords.frames import Frame
 from gis.coords.matching import Match
 from gis.coords.readings import Reading
 from gis.errors import FrameMismatch
+
+RUNS_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +74,12 @@ class Diagnosis:
             "mismatch": self.mismatch,
             "candidates": [candidate.to_json() for candidate in self.candidates],
             "mixed": [
-                {"frame": group.reading.frame.name, "rows": len(group.rows)} for group in self.mixed
+                {
+                    "frame": group.reading.frame.name,
+                    "rows": len(group.rows),
+                    "which": row_ranges(group.rows + 1),
+                }
+                for group in self.mixed
             ],
             "needs": list(self.needs),
         }
@@ -89,3 +97,14 @@ class Diagnosis:
             declared=self.declared.name,
             likely=likely,
         )
+
+
+def row_ranges(numbers: NDArray[np.int64]) -> str:
+    """1-120, 131, 140-200 … of sorted row numbers, at most twenty runs."""
+    runs = [
+        [number for _, number in run]
+        for _, run in groupby(enumerate(numbers.tolist()), lambda pair: pair[1] - pair[0])
+    ]
+    texts = [f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs]
+    more = f" … ({len(numbers)})" if len(texts) > RUNS_SHOWN else ""
+    return ", ".join(texts[:RUNS_SHOWN]) + more

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 import shapely
@@ -26,6 +25,7 @@ from gis.coords import (
     norm_frame,
     screen,
 )
+from gis.coords.diagnosis import row_ranges
 from gis.errors import FrameMismatch, SourceError, UnknownFrame
 from gis.ingest.placement import Placement
 from gis.ingest.reference import KnownLines, known_lines
@@ -33,7 +33,7 @@ from gis.layers import RawBatch, Registry
 from gis.sources import Delivery
 from gis.store import Store
 
-SHOWN = 4  # candidates and row ranges named in a message
+SHOWN = 4  # candidates named in a message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +213,7 @@ def _mixed(
 ) -> FrameMismatch | UnknownFrame:
     name = delivery.path.name
     groups = {
-        f"{group.reading.frame} ({group.reading.text()})": _ranges(np.unique(rows[group.rows]))
+        f"{group.reading.frame} ({group.reading.text()})": row_ranges(np.unique(rows[group.rows]))
         for group in answer.mixed
     }
     listed = "; ".join(f"{frame}: {text}" for frame, text in groups.items())
@@ -232,14 +232,3 @@ def _mixed(
         likely=", ".join(str(group.reading.frame) for group in answer.mixed),
         mixed=listed,
     )
-
-
-def _ranges(numbers: NDArray[np.int64]) -> str:
-    """1-120, 131, 140-200 … of sorted numbers."""
-    runs = [
-        [number for _, number in run]
-        for _, run in groupby(enumerate(numbers.tolist()), lambda pair: pair[1] - pair[0])
-    ]
-    texts = [f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs]
-    more = f" … ({len(numbers)})" if len(texts) > SHOWN * 5 else ""
-    return ", ".join(texts[: SHOWN * 5]) + more

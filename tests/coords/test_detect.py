@@ -171,17 +171,19 @@ class TestDeclared:
 
 
 class TestMixed:
-    def test_a_dense_reference_makes_no_second_frame(self, places):
-        """Lines every 25 m: any place lies on some line under any reading, and that is no sign of
-        two frames in one file."""
+    def test_rows_that_any_shift_brings_onto_a_dense_reference_are_no_second_frame(self):
+        """Most rows lie on their streets; the others lie in a field beside a lattice so dense that
+        whatever moves them into it brings them onto a line, the shift of GCJ-02 too."""
         centre = to_metric(np.array([BENCH.CENTRE]), 4547)[0]
-        at = np.arange(-6000.0, 6001.0, 25.0)
         rng = np.random.default_rng(1)
-        dense = [
-            np.array([[x, -6000.0], [x + 9.0, 6000.0]]) + centre + rng.normal(0, 3, 2) for x in at
-        ]
-        answer = ask(BENCH.in_frame(places, "gcj02"), BENCH.as_reference(dense))
-        assert answer.decision is None
+        lattice = [np.array([[x, -5000.0], [x, 5000.0]]) for x in np.arange(-6000.0, -200.0, 15.0)]
+        streets = [np.array([[x, 8e3], [x, 12e3]]) for x in np.arange(-4e3, 4001.0, 400.0)]
+        on_streets = np.column_stack(
+            [400.0 * rng.integers(-10, 11, 700), rng.uniform(8e3, 12e3, 700)]
+        )
+        in_field = np.column_stack([rng.uniform(0.0, 200.0, 300), rng.uniform(-3e3, 3e3, 300)])
+        columns = BENCH.from_metric(np.vstack([on_streets, in_field]) + centre, 4547)
+        answer = ask(columns, BENCH.as_reference([line + centre for line in lattice + streets]))
         assert not answer.mixed
 
     @pytest.mark.parametrize(("one", "other"), [("EPSG:4490", "gcj02"), ("gcj02", "bd09")])
@@ -202,6 +204,8 @@ class TestMixed:
         answer = ask(columns, None)
         found = {group.reading.frame.name: group.rows.tolist() for group in answer.mixed}
         assert found == {"EPSG:4526": list(range(1200)), "EPSG:4490": list(range(1200, 2000))}
+        which = {group["frame"]: group["which"] for group in answer.to_json()["mixed"]}
+        assert which == {"EPSG:4526": "1-1200", "EPSG:4490": "1201-2000"}
 
     def test_swapped_rows_in_a_file(self, places):
         columns = BENCH.in_frame(places, "EPSG:4526").copy()
