@@ -41,7 +41,7 @@ def create_app(
             Middleware(
                 CORSMiddleware,
                 allow_origins=["*"],
-                allow_methods=["GET", "HEAD", "OPTIONS"],
+                allow_methods=["GET", "HEAD", "OPTIONS", "POST"],
                 allow_headers=["*"],
                 expose_headers=["Content-Crs", "ETag", "Link"],
                 max_age=86_400,
@@ -85,11 +85,10 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 
 def _routes(hot: bool) -> list[Route]:
     layer = "/collections/{layer}"
+    get_items = _by_format(features.get_items, pages.get_items, ogc.get_items, hot)
     routes = [
-        Route(
-            f"{layer}/items", _by_format(features.get_items, pages.get_items, ogc.get_items, hot)
-        ),
-        Route(f"{layer}/items", ogc.no_cql2, methods=["POST"]),
+        Route(f"{layer}/items", get_items),
+        Route(f"{layer}/items", ogc.by_post(get_items), methods=["POST"]),
         Route(
             f"{layer}/items/{{key}}",
             _by_format(features.get_item, pages.get_item, ogc.get_item, hot),

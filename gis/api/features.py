@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -12,18 +13,20 @@ from starlette.responses import Response
 
 from gis.api.answers import GEOJSON, answer, base_url, json_answer
 from gis.api.axes import flip
-from gis.api.parameters import ItemsAsked, read_item, read_items
+from gis.api.parameters import ItemsAsked, mark_text, read_item, read_items
 from gis.api.refusals import no_feature
 from gis.api.service import Service, service_of
 from gis.layers import Layer
 from gis.store import ItemsPage, count, history, item, items
+
+PLACES = ("offset", "after")  # where in the whole a page stands
 
 
 def get_items(request: Request) -> Response:
     """`GET /collections/{layer}/items` as GeoJSON."""
     service = service_of(request)
     layer = service.registry.get(request.path_params["layer"])
-    asked = read_items(layer, request.query_params, service.registry.city, service.timezone)
+    asked = read_items(layer, request.query_params, service.registry, service.timezone)
     page = fetch(service, asked)
     links = _links(request, service, layer, asked, page)
     headers = {"Content-Crs": f"<{asked.axes.uri}>"}
@@ -37,7 +40,7 @@ def get_item(request: Request) -> Response:
     """`GET /collections/{layer}/items/{key}` as GeoJSON."""
     service = service_of(request)
     layer = service.registry.get(request.path_params["layer"])
-    asked = read_item(layer, request.query_params, service.registry.city, service.timezone)
+    asked = read_item(layer, request.query_params, service.registry, service.timezone)
     key = request.path_params["key"]
     text = fetch_one(service, asked, key)
     here = f"{base_url(request, service.settings.public_url)}/collections/{layer.id}"
@@ -69,7 +72,7 @@ def fetch(service: Service, asked: ItemsAsked) -> ItemsPage:
         return ItemsPage([], count(service.store, asked.query))
     page = items(service.store, asked.query)
     if asked.axes.north_first and asked.query.geometry:
-        return ItemsPage([_turned(text) for text in page.features], page.matched)
+        return replace(page, features=[_turned(text) for text in page.features])
     return page
 
 
@@ -82,9 +85,8 @@ def fetch_one(service: Service, asked: ItemsAsked, key: str) -> str:
     return _turned(text) if asked.axes.north_first and asked.query.geometry else text
 
 
-def document(service: Service, asked: ItemsAsked) -> dict[str, Any]:
+def document(page: ItemsPage) -> dict[str, Any]:
     """The same page as values: for pygeoapi's formats and for our own pages."""
-    page = fetch(service, asked)
     found: dict[str, Any] = {
         "type": "FeatureCollection",
         "features": [orjson.loads(text) for text in page.features],
@@ -124,21 +126,20 @@ def _links(
         _link("alternate", "text/csv", f"{here}/items?{same}f=csv"),
         _link("collection", "application/json", f"{here}?f=json"),
     ]
-    beside = neighbours(asked, page.returned, page.matched)
-    if beside:
-        rest = f"{_query(request, 'f', 'limit', 'offset')}f=json&limit={asked.query.limit}"
-        links += [_link(rel, GEOJSON, f"{here}/items?{rest}&offset={n}") for rel, n in beside]
+    for rel, place in neighbours(asked, page):
+        rest = f"{_query(request, 'f', 'limit', *PLACES)}f=json&limit={asked.query.limit}"
+        links.append(_link(rel, GEOJSON, f"{here}/items?{rest}&{urlencode(place)}"))
     return links
 
 
-def neighbours(asked: ItemsAsked, returned: int, matched: int | None) -> list[tuple[str, int]]:
-    """The pages before and after: (`next` or `prev`, offset)."""
+def neighbours(asked: ItemsAsked, page: ItemsPage) -> list[tuple[str, dict[str, Any]]]:
+    """The pages after and before: (`next` or `prev`, the parameter that leads there)."""
     limit, offset = asked.query.limit or 0, asked.query.offset
-    found = []
-    if not asked.hits and returned == limit and (matched is None or offset + limit < matched):
-        found.append(("next", offset + limit))
+    found: list[tuple[str, dict[str, Any]]] = []
+    if page.after is not None:
+        found.append(("next", {"after": mark_text(page.after)}))
     if offset > 0:
-        found.append(("prev", max(0, offset - limit)))
+        found.append(("prev", {"offset": max(0, offset - limit)}))
     return found
 
 

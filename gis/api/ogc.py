@@ -8,12 +8,14 @@ a template of ours.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 import pygeoapi.api as core
 from pygeoapi.api import itemtypes, processes, tiles
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -21,11 +23,13 @@ from starlette.routing import Route
 from gis.api.answers import HTML, JSON, answer, base_url, wants_html
 from gis.api.config import GRID
 from gis.api.failures import error_answer
+from gis.api.filtering import FILTER
 from gis.api.openapi import conformance, openapi_document
 from gis.api.pages import page
 from gis.api.parameters import read_item, read_items
-from gis.api.refusals import NotOffered, Refused, no_grid
+from gis.api.refusals import Refused, no_grid
 from gis.api.service import ASKED, SERVING, Service, service_of
+from gis.store.filters import short_enough
 
 Function = Callable[..., tuple[dict[str, Any], int, Any]]
 CATALOGUE = "public, max-age=60"
@@ -35,6 +39,17 @@ MEANING = {
     "InvalidParameterValue": "参数值无效",
     "NoApplicableCode": "请求无法处理",
 }
+
+
+class _Understood(dict[str, Any]):
+    """A request's parameters, where what our door has read is there for links alone: pygeoapi's
+    own reader knows half of CQL2 and refuses the rest."""
+
+    HIDDEN = (*FILTER, "q")
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value pygeoapi is to read for itself."""
+        return default if name in self.HIDDEN else super().get(name, default)
 
 
 class Catalogue:
@@ -55,6 +70,7 @@ class Catalogue:
         asked = core.APIRequest(request, api.locales)
         if asked.format is None or wants_html(request):
             asked._format = "json"
+        asked._args = _Understood(asked._args)
         token = SERVING.set(self._service)
         try:
             if not asked.is_valid(("csv", "tilejson")):
@@ -95,7 +111,7 @@ def get_items(request: Request) -> Response:
     """Items in a format of pygeoapi's (CSV, JSON-LD)."""
     service = service_of(request)
     layer = service.registry.get(request.path_params["layer"])
-    asked = read_items(layer, request.query_params, service.registry.city, service.timezone)
+    asked = read_items(layer, request.query_params, service.registry, service.timezone)
     if asked.hits and request.query_params.get("f", "json") != "json":
         raise Refused(
             zh="resulttype=hits 只有 JSON 格式", en="resulttype=hits is only there as JSON"
@@ -111,7 +127,7 @@ def get_item(request: Request) -> Response:
     """One item in a format of pygeoapi's."""
     service = service_of(request)
     layer = service.registry.get(request.path_params["layer"])
-    asked = read_item(layer, request.query_params, service.registry.city, service.timezone)
+    asked = read_item(layer, request.query_params, service.registry, service.timezone)
     token = ASKED.set(asked)
     try:
         return _respond(
@@ -121,12 +137,33 @@ def get_item(request: Request) -> Response:
         ASKED.reset(token)
 
 
-def no_cql2(request: Request) -> Response:
-    """`POST …/items` is how CQL2 JSON comes: not offered yet, and never ignored."""
-    raise NotOffered(
-        zh="还不支持用 POST 查询（CQL2）。请用 GET 的参数：bbox、datetime、字段=值",
-        en="queries by POST (CQL2) are not supported yet. Use GET: bbox, datetime, field=value",
-    )
+def by_post(get: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
+    """`POST …/items`: the body is a filter in CQL2 JSON; all else as by GET."""
+
+    async def endpoint(request: Request) -> Response:
+        body = await _body(request)
+        pairs = [
+            *request.query_params.multi_items(), ("filter", body), ("filter-lang", "cql2-json"),
+        ]  # fmt: skip
+        scope = dict(request.scope, method="GET", query_string=urlencode(pairs).encode())
+        return await run_in_threadpool(get, Request(scope, request.receive))
+
+    endpoint.__name__ = f"{get.__name__}_by_post"
+    return endpoint
+
+
+async def _body(request: Request) -> str:
+    """The request's body as text; reading stops where a filter is too long."""
+    found = b""
+    async for part in request.stream():
+        found += part
+        short_enough(found.decode("latin-1"))  # one letter a byte
+    try:
+        return found.decode()
+    except UnicodeDecodeError as exc:
+        raise Refused(
+            zh="请求体应为 UTF-8 的 CQL2 JSON", en="the body is CQL2 JSON in UTF-8"
+        ) from exc
 
 
 def get_openapi(request: Request) -> Response:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from gis import __version__
 from gis.api.answers import HTML, answer, base_url
-from gis.api.features import document, fetch_one, neighbours
+from gis.api.features import PLACES, document, fetch, fetch_one, neighbours
 from gis.api.parameters import ItemsAsked, read_item, read_items
 from gis.api.service import service_of
 from gis.layers import Field, Layer, Registry
@@ -48,13 +48,14 @@ def get_items(request: Request) -> Any:
     """Items as a table."""
     service = service_of(request)
     layer = service.registry.get(request.path_params["layer"])
-    asked = read_items(layer, request.query_params, service.registry.city, service.timezone)
-    found = document(service, asked)
+    asked = read_items(layer, request.query_params, service.registry, service.timezone)
+    shown = fetch(service, asked)
+    found = document(shown)
     rows = [_row(f, layer, service.registry) for f in found["features"]]
     words = {"layer": layer, "rows": rows, "columns": _columns(layer, asked)}
     words["pages"] = {
-        rel: urlencode([*_paged(request), ("f", "html"), ("offset", offset)])
-        for rel, offset in neighbours(asked, found["numberReturned"], found.get("numberMatched"))
+        rel: urlencode([*_paged(request), ("f", "html"), *place.items()])
+        for rel, place in neighbours(asked, shown)
     }
     return answer(request, page("items.html", found, request, **words).encode(), HTML)
 
@@ -63,7 +64,7 @@ def get_item(request: Request) -> Any:
     """One item as a list of fields, with its geometry as GeoJSON."""
     service = service_of(request)
     layer = service.registry.get(request.path_params["layer"])
-    asked = read_item(layer, request.query_params, service.registry.city, service.timezone)
+    asked = read_item(layer, request.query_params, service.registry, service.timezone)
     feature = json.loads(fetch_one(service, asked, request.path_params["key"]))
     words = {"layer": layer, "row": _row(feature, layer, service.registry)}
     words["columns"] = _columns(layer, asked)
@@ -101,4 +102,4 @@ def _without_format(request: Request) -> list[tuple[str, str]]:
 
 
 def _paged(request: Request) -> list[tuple[str, str]]:
-    return [(n, v) for n, v in _without_format(request) if n != "offset"]
+    return [(n, v) for n, v in _without_format(request) if n not in PLACES]

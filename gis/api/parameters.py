@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import shapely
 from starlette.datastructures import QueryParams
 
 from gis.api.axes import Axes, axes_of, box_of
 from gis.api.config import DEFAULT_ITEMS, MOST_ITEMS
-from gis.api.refusals import NotOffered, Refused, bad_value, unknown_parameter
+from gis.api.filtering import FILTER, both, read_filter, read_words
+from gis.api.refusals import Refused, bad_value, unknown_parameter
 from gis.coords import decode_place_code
-from gis.layers import City, Layer
+from gis.layers import City, Layer, Registry
 from gis.store import LayerQuery, When, parse_datetime
-from gis.store.query import Direction
+from gis.store.filters import Node
+from gis.store.paging import Direction, Mark
 
 ITEM = ("f", "lang", "crs", "datetime", "properties", "skipGeometry")
 ITEMS = (
     *ITEM,
-    *("bbox", "bbox-crs", "limit", "offset", "sortby", "resulttype", "gridcode"),
+    *("bbox", "bbox-crs", "limit", "offset", "after", "sortby", "resulttype", "gridcode", "q"),
+    *FILTER,
 )
 TILE = ("f", "datetime")
-FILTERS = ("filter", "filter-lang", "filter-crs")
 YES, NO = ("true", "1", "yes"), ("false", "0", "no", "")
 # 9 digits of a degree are a tenth of a millimetre, 7 are a centimetre: what a layer is good for.
 SURVEYED_M, FINE_DIGITS, DIGITS = 0.1, 9, 7
@@ -38,11 +42,11 @@ class ItemsAsked:
     hits: bool = False
 
 
-def read_items(layer: Layer, params: QueryParams, city: City, timezone: str) -> ItemsAsked:
+def read_items(layer: Layer, params: QueryParams, registry: Registry, timezone: str) -> ItemsAsked:
     """What a request for items asks. Raises Refused, LayerError or CoordError saying which
     parameter is wrong and what would do."""
-    _refuse_filters(params)
     given = single(params, ITEMS, layer.field_names)
+    city = registry.city
     axes = axes_of("crs", given.get("crs"), city)
     where = {n: v or None for n, v in given.items() if n in layer.field_names and n not in ITEMS}
     query = LayerQuery(
@@ -50,7 +54,9 @@ def read_items(layer: Layer, params: QueryParams, city: City, timezone: str) -> 
         where=where,
         limit=_limit(given.get("limit")),
         offset=whole("offset", given.get("offset"), 0, 0),
+        after=_after(given),
         sortby=_sorting(given.get("sortby")),
+        filter=both(read_filter(given, city), read_words(given.get("q"), layer, registry)),
         **_area(given, city),
         **_shared(layer, given, axes, timezone),
     )
@@ -60,16 +66,22 @@ def read_items(layer: Layer, params: QueryParams, city: City, timezone: str) -> 
     return ItemsAsked(query, axes, kind == "hits")
 
 
-def read_item(layer: Layer, params: QueryParams, city: City, timezone: str) -> ItemsAsked:
+def read_item(layer: Layer, params: QueryParams, registry: Registry, timezone: str) -> ItemsAsked:
     """What a request for one item asks. Raises as `read_items`."""
     given = single(params, ITEM)
-    axes = axes_of("crs", given.get("crs"), city)
+    axes = axes_of("crs", given.get("crs"), registry.city)
     return ItemsAsked(LayerQuery(layer=layer, **_shared(layer, given, axes, timezone)), axes)
 
 
 def read_when(params: QueryParams, timezone: str, known: Iterable[str] = TILE) -> When:
     """`datetime=`, where nothing but `known` may be asked."""
     return _when(single(params, known), timezone)
+
+
+def read_tile(params: QueryParams, city: City, timezone: str) -> tuple[When, Node | None]:
+    """`datetime=` and `filter=` of a tile."""
+    given = single(params, (*TILE, *FILTER))
+    return _when(given, timezone), read_filter(given, city)
 
 
 def single(params: QueryParams, known: Iterable[str], fields: Iterable[str] = ()) -> dict[str, str]:
@@ -90,17 +102,6 @@ def single(params: QueryParams, known: Iterable[str], fields: Iterable[str] = ()
             )
         found[name] = value
     return found
-
-
-def _refuse_filters(params: QueryParams) -> None:
-    for name in FILTERS:
-        if name in params:
-            raise NotOffered(
-                zh=f"还不支持 {name}（CQL2）。请按字段过滤，如 ?kind=YS，或用 bbox、datetime",
-                en=f"{name} (CQL2) is not supported yet. Filter by field, like ?kind=YS, "
-                f"or by bbox and datetime",
-                parameter=name,
-            )
 
 
 def _shared(layer: Layer, given: Mapping[str, str], axes: Axes, timezone: str) -> dict[str, Any]:
@@ -140,6 +141,31 @@ def _when(given: Mapping[str, str], timezone: str) -> When:
 
 def _limit(text: str | None) -> int:
     return min(whole("limit", text, DEFAULT_ITEMS, 1), MOST_ITEMS)
+
+
+def mark_text(mark: Mark) -> str:
+    """The mark of a row as it stands in a link."""
+    return base64.urlsafe_b64encode(orjson.dumps(mark)).decode().rstrip("=")
+
+
+def _after(given: Mapping[str, str]) -> Mark | None:
+    text = given.get("after")
+    if text is None:
+        return None
+    if "offset" in given:
+        raise bad_value("after", text, "不能与 offset 同用", "it does not go with offset")
+    try:
+        values = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except ValueError:
+        values = None
+    plain = isinstance(values, list) and all(
+        v is None or isinstance(v, str | int | float) for v in values
+    )
+    if not plain:
+        raise bad_value(
+            "after", text, "请用 next 链接原样给出的值", "it is what a next link gives, unchanged"
+        )
+    return tuple(values)
 
 
 def whole(name: str, text: str | None, default: int, least: int) -> int:

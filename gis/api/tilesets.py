@@ -11,11 +11,12 @@ from starlette.responses import Response
 
 from gis.api.answers import FOR_EVER, JSON, answer
 from gis.api.config import GRID, MVT
-from gis.api.parameters import read_when
+from gis.api.parameters import read_tile, read_when
 from gis.api.refusals import NotThere, no_grid
 from gis.api.service import Service, service_of
 from gis.layers import Layer
 from gis.store import Instant, When, tile, version_at
+from gis.store.filters import Node
 from gis.tiles import content_glb, node_json, tileset_json
 
 CACHED_BYTES = 64 * 2**20
@@ -53,13 +54,14 @@ def get_tile(request: Request) -> Response:
     """`GET /collections/{layer}/tiles/WebMercatorQuad/{z}/{row}/{col}`: 204 where empty."""
     service = service_of(request)
     layer = service.registry.get(request.path_params["layer"])
-    when = read_when(request.query_params, service.timezone)
+    city = service.registry.city
+    when, condition = read_tile(request.query_params, city, service.timezone)
     format_ = request.query_params.get("f", "mvt")
     grid = request.path_params["grid"]
     if grid != GRID or format_ not in ("mvt", "pbf"):
         raise no_grid()
     z, row, col = (_index(request.path_params[name]) for name in ("z", "row", "col"))
-    body = _vector_tile(request.app.state.tiles, service, layer, (z, col, row), when)
+    body = _vector_tile(request.app.state.tiles, service, layer, (z, col, row), when, condition)
     if not body:
         return Response(status_code=204, headers={"Cache-Control": "no-cache"})
     return answer(request, body, MVT)
@@ -96,14 +98,21 @@ def _for_ever(request: Request, make: Callable[..., bytes], media: str) -> Respo
 
 
 def _vector_tile(
-    cache: TileCache, service: Service, layer: Layer, zxy: tuple[int, int, int], when: When
+    cache: TileCache,
+    service: Service,
+    layer: Layer,
+    zxy: tuple[int, int, int],
+    when: When,
+    condition: Node | None,
 ) -> bytes:
     """From the cache where the layer's state is named by its version: neither an interval nor
-    readings, which come without a delivery, are."""
+    readings, which come without a delivery, are. What one client filters nobody else asks for."""
 
     def build() -> bytes:
-        return tile(service.store, layer, *zxy, when)
+        return tile(service.store, layer, *zxy, when, filter=condition)
 
+    if condition is not None:
+        return build()
     if layer.latest_of is not None or not (when is None or isinstance(when, Instant)):
         return build()
     version = version_at(service.store, layer, when)

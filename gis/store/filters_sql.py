@@ -7,7 +7,8 @@ is neither true nor false, as in SQL.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
@@ -15,7 +16,7 @@ from typing import Any, Literal
 import shapely
 from psycopg.sql import SQL, Composable, Identifier, Placeholder
 
-from gis.errors import LayerError
+from gis.errors import LayerError, StoreError
 from gis.layers.model import FieldType, Layer
 from gis.store.filters import (
     ARITHMETIC,
@@ -46,6 +47,7 @@ KINDS: dict[FieldType, Kind] = {
     "date": "date",
     "datetime": "datetime",
 }
+NO_ANSWER = ("22", "XX000")  # SQLSTATEs: data exceptions, and PostGIS's own
 GEOMETRY, KEY = ("geometry", "geom"), "id"
 TIMES = {"valid_from": SQL("lower(t.valid)"), "valid_to": SQL("upper(t.valid)")}
 FUNCTIONS = {
@@ -111,6 +113,24 @@ def condition(tree: Node, layer: Layer, params: dict[str, Any]) -> Composable:
 
     Raises LayerError for what the layer has not and for what can't be compared."""
     return _Writer(layer, params).truth(tree)
+
+
+@contextmanager
+def answerable(tree: Node | None) -> Iterator[None]:
+    """What a filter asks of numbers and shapes that has no answer becomes the filter's error."""
+    try:
+        yield
+    except StoreError as exc:
+        state = str(exc.facts.get("sqlstate"))
+        if tree is None or not state.startswith(NO_ANSWER):
+            raise
+        raise LayerError(
+            zh="filter 中的计算没有结果（溢出、模式不完整或几何不适用）。请检查数值、LIKE 和几何",
+            en="the filter asks for what has no answer (an overflow, an unfinished pattern, shapes "
+            "that do not go together). Check its numbers, LIKE patterns and geometries",
+            parameter="filter",
+            sqlstate=state,
+        ) from exc
 
 
 class _Writer:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -23,24 +23,23 @@ from psycopg.sql import Literal as SqlLiteral
 from shapely.geometry.base import BaseGeometry
 
 from gis.coords import from_epsg
-from gis.errors import LayerError, StoreError
+from gis.errors import LayerError
 from gis.layers.model import Layer
 from gis.store.filters import Node
-from gis.store.filters_sql import condition
+from gis.store.filters_sql import answerable, condition
 from gis.store.literals import literal
+from gis.store.paging import Direction, Mark, beyond, mark_column, mark_of, order
 from gis.store.pool import Store
 from gis.store.queries import layer_table, query
-from gis.store.times import Instant, Interval, When
+from gis.store.times import Instant, When
 
 COUNT_BOUND = 10_000  # above it, a page does not say how many match
 LARGEST = 2**63 - 1
 # PostGIS may keep degrees as they are: the same place within the metre that 4490 v 4326 can say.
 SAME_DEGREES = (4490, 4326)
 PLANE_DIGITS = 4
-NO_ANSWER = ("22", "XX000")  # SQLSTATEs: data exceptions, and PostGIS's own
 WITH_TIMES = ("valid_from", "valid_to")
 WITH_LATEST = ("latest_value", "latest_time")
-Direction = Literal["asc", "desc"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +53,7 @@ class LayerQuery:
     srid, digits: of the geometry in items; at most 4 digits where the frame is in metres
     within: only what intersects it (EPSG:4490, longitude first)
     filter: only where it is true; its geometries like `within`'s
+    after: only rows behind that one in the order (ItemsPage.after); counts and extents ignore it
     Raises LayerError for what the layer has not, UnknownFrame for an unknown srid.
     """
 
@@ -71,6 +71,7 @@ class LayerQuery:
     digits: int = 9
     within: BaseGeometry | None = None
     filter: Node | None = None
+    after: Mark | None = None
 
     def __post_init__(self) -> None:
         if self.bbox is not None and not (
@@ -99,10 +100,12 @@ class LayerQuery:
 
 @dataclass(frozen=True, slots=True)
 class ItemsPage:
-    """GeoJSON Feature texts. `matched`: how many there are in all; None = more than COUNT_BOUND."""
+    """GeoJSON Feature texts. `matched`: how many there are in all; None = more than COUNT_BOUND.
+    `after`: the last one's mark, where more follow."""
 
     features: list[str]
     matched: int | None
+    after: Mark | None = None
 
     @property
     def returned(self) -> int:
@@ -132,17 +135,26 @@ def items(store: Store, q: LayerQuery) -> ItemsPage:
     """A page of features: `id` = key, properties as `q.fields` says."""
     statement, params = items_statement(q)
     with _reading(store, q) as conn:
-        features = [text for (text,) in conn.execute(statement, params)]
-        full = q.limit is not None and len(features) == q.limit
-        if not full and (features or q.offset == 0):
-            return ItemsPage(features, q.offset + len(features))
-        if q.plain:
-            row = conn.execute(query("layer_count"), {"layer": q.layer.id}).fetchone()
-            return ItemsPage(features, row[0] if row else None)
-        where, values = conditions(q)
-        counting = query("item_count_bounded", table=layer_table(q.layer.id), where=where)
-        row = conn.execute(counting, {**values, "bound": COUNT_BOUND + 1}).fetchone()
-    return ItemsPage(features, row[0] if row and row[0] <= COUNT_BOUND else None)
+        found = conn.execute(statement, params).fetchall()
+        full = q.limit is not None and len(found) >= q.limit
+        page, after = found[: q.limit], None
+        matched: int | None = q.offset + len(page)
+        if full or q.after is not None or (not page and q.offset):
+            matched = _bounded_count(conn, q)
+        last = len(found) == len(page) if q.after is not None else matched == q.offset + len(page)
+    if page and full and not last:
+        after = mark_of(q, page[-1])
+    return ItemsPage([row[0] for row in page], matched, after)
+
+
+def _bounded_count(conn: psycopg.Connection, q: LayerQuery) -> int | None:
+    if q.plain:
+        row = conn.execute(query("layer_count"), {"layer": q.layer.id}).fetchone()
+        return row[0] if row else None
+    where, values = conditions(q)
+    counting = query("item_count_bounded", table=layer_table(q.layer.id), where=where)
+    row = conn.execute(counting, {**values, "bound": COUNT_BOUND + 1}).fetchone()
+    return row[0] if row and row[0] <= COUNT_BOUND else None
 
 
 def item(
@@ -186,14 +198,14 @@ def extent(store: Store, q: LayerQuery) -> tuple[float, float, float, float] | N
 def rows(store: Store, q: LayerQuery) -> FeatureRows:
     """The same rows as `items`, as values; always in EPSG:4490."""
     names = _names(q, WITH_LATEST if q.layer.latest_of else ())
-    where, params = conditions(q)
+    where, params = _page_conditions(q)
     latest, more = latest_join(q.layer, q.when)
     statement = query(
         "rows",
         table=layer_table(q.layer.id),
         latest=latest,
         where=where,
-        order=_order(q),
+        order=order(q),
         geometry=SQL("ST_AsBinary(t.geom)") if q.geometry else SQL("NULL::bytea"),
         properties=_properties(names) if names else SQL("NULL"),
     )
@@ -219,18 +231,21 @@ def items_statement(
     """The statement behind `items`, and its parameters."""
     extra = WITH_TIMES + (WITH_LATEST if q.layer.latest_of else ())
     names = _names(q, extra)
-    where, params = conditions(q)
+    where, params = _page_conditions(q)
     latest, more = latest_join(q.layer, q.when)
     statement = query(
         "items",
+        mark=SQL("") if newest_first else mark_column(q),
         table=layer_table(q.layer.id),
         geometry=_geojson(q),
         properties=_properties(names),
         latest=latest,
         where=where,
-        order=SQL("lower(t.valid) DESC") if newest_first else _order(q),
+        order=SQL("lower(t.valid) DESC") if newest_first else order(q),
     )
-    return statement, params | more | {"limit": q.limit, "offset": q.offset}
+    # behind a mark nobody knows how many are left: one more row tells whether there are
+    limit = q.limit if q.limit is None or q.after is None else q.limit + 1
+    return statement, params | more | {"limit": limit, "offset": q.offset}
 
 
 def conditions(q: LayerQuery) -> tuple[Composed, dict[str, Any]]:
@@ -260,6 +275,12 @@ def conditions(q: LayerQuery) -> tuple[Composed, dict[str, Any]]:
     return SQL(" AND ").join(parts), params
 
 
+def _page_conditions(q: LayerQuery) -> tuple[Composed, dict[str, Any]]:
+    where, params = conditions(q)
+    behind = beyond(q, params)
+    return (where if behind is None else SQL(" AND ").join([where, behind])), params
+
+
 def valid_condition(when: When, params: dict[str, Any]) -> Composable:
     """The condition on valid time; adds its parameters to `params`."""
     if when is None:
@@ -284,21 +305,9 @@ def latest_join(layer: Layer, when: When) -> tuple[Composable, dict[str, Any]]:
 
 @contextmanager
 def _reading(store: Store, q: LayerQuery) -> Iterator[psycopg.Connection]:
-    """A connection; what a filter asks of numbers and shapes that has no answer is its error."""
-    try:
-        with store.reading(f"查询图层 {q.layer.id}", f"query layer {q.layer.id}") as conn:
-            yield conn
-    except StoreError as exc:
-        state = str(exc.facts.get("sqlstate"))
-        if q.filter is None or not state.startswith(NO_ANSWER):
-            raise
-        raise LayerError(
-            zh="filter 中的计算没有结果（溢出、模式不完整或几何不适用）。请检查数值、LIKE 和几何",
-            en="the filter asks for what has no answer (an overflow, an unfinished pattern, shapes "
-            "that do not go together). Check its numbers, LIKE patterns and geometries",
-            parameter="filter",
-            sqlstate=state,
-        ) from exc
+    doing = f"查询图层 {q.layer.id}", f"query layer {q.layer.id}"
+    with answerable(q.filter), store.reading(*doing) as conn:
+        yield conn
 
 
 def _box(bbox: tuple[float, float, float, float]) -> BaseGeometry:
@@ -314,18 +323,6 @@ def _box(bbox: tuple[float, float, float, float]) -> BaseGeometry:
     if west == east or south == north:
         return shapely.LineString([(west, south), (east, north)])
     return shapely.box(west, south, east, north)
-
-
-def _order(q: LayerQuery) -> Composed:
-    parts: list[Composable] = []
-    for name, direction in q.sortby:
-        words = {"asc": SQL("ASC NULLS LAST"), "desc": SQL("DESC NULLS LAST")}
-        column = Identifier("t", "key" if name == "key" else q.layer.field(name).name)
-        parts.append(SQL("{} {}").format(column, words[direction]))
-    parts.append(SQL("t.key"))
-    if isinstance(q.when, Interval):
-        parts.append(SQL("lower(t.valid), t.version_id"))
-    return SQL(", ").join(parts)
 
 
 def _names(q: LayerQuery, extra: tuple[str, ...]) -> tuple[str, ...]:

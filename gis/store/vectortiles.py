@@ -8,6 +8,8 @@ from psycopg.sql import SQL, Composable, Identifier
 
 from gis.errors import TileError
 from gis.layers.model import Layer
+from gis.store.filters import Node
+from gis.store.filters_sql import answerable, condition
 from gis.store.pool import Store
 from gis.store.queries import layer_table, query
 from gis.store.query import latest_join, valid_condition
@@ -30,11 +32,21 @@ THINNING: dict[str, tuple[int, float]] = {
 PIXELS = 256  # a tile's side
 
 
-def tile(store: Store, layer: Layer, z: int, x: int, y: int, when: When = None) -> bytes:
+def tile(
+    store: Store,
+    layer: Layer,
+    z: int,
+    x: int,
+    y: int,
+    when: When = None,
+    *,
+    filter: Node | None = None,
+) -> bytes:
     """One Mapbox vector tile of the Web Mercator grid (y from the north); b"" where empty.
 
-    Layer name = layer.id, feature id = key, properties = the layer's fields and latest_*.
-    Raises TileError where the grid has no such tile.
+    Layer name = layer.id, feature id = key, properties = the layer's fields and latest_*; only
+    features for which `filter` is true. Raises TileError where the grid has no such tile, and
+    LayerError for a filter the layer can't answer.
     """
     if not 0 <= z <= DEEPEST or not (0 <= x < 2**z and 0 <= y < 2**z):
         raise TileError(
@@ -46,11 +58,15 @@ def tile(store: Store, layer: Layer, z: int, x: int, y: int, when: When = None) 
             y=y,
         )
     params: dict[str, object] = {"layer": layer.id, "z": z, "x": x, "y": y}
-    names, chosen = _chosen(layer, z, x, y, when, params)
+    names, chosen = _chosen(layer, z, x, y, when, filter, params)
     latest, more = latest_join(layer, when)
     statement = query("tile", properties=_columns(layer, names), chosen=chosen, latest=latest)
     doing = f"生成图层 {layer.id} 的瓦片", f"build a tile of layer {layer.id}"
-    with store.reading(*doing) as conn, conn.cursor(binary=True) as cur:
+    with (
+        answerable(filter),
+        store.reading(*doing) as conn,
+        conn.cursor(binary=True) as cur,
+    ):
         row = cur.execute(statement, params | more).fetchone()
     return bytes(row[0]) if row and row[0] else b""
 
@@ -72,13 +88,22 @@ def tile_bounds(z: int, x: int, y: int, buffer: float = 0.0) -> tuple[float, flo
 
 
 def _chosen(
-    layer: Layer, z: int, x: int, y: int, when: When, params: dict[str, object]
+    layer: Layer,
+    z: int,
+    x: int,
+    y: int,
+    when: When,
+    filter: Node | None,
+    params: dict[str, object],
 ) -> tuple[tuple[str, ...], Composable]:
     """The fields a tile carries, and the rows it is made of."""
     west, south, east, north = tile_bounds(z, x, y, BUFFER)
     params |= {"west": west, "south": south, "east": east, "north": north}
     box = SQL("t.geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)")
-    where = SQL(" AND ").join([box, valid_condition(when, params)])
+    parts = [box, valid_condition(when, params)]
+    if filter is not None:
+        parts.append(condition(filter, layer, params))
+    where = SQL(" AND ").join(parts)
     table = layer_table(layer.id)
     full, pixels = THINNING.get(str(layer.style.get("kind")), (0, 0.0))
     if z >= full:

@@ -184,7 +184,15 @@ GRID = [
     {"storeys": "tall"},
     {"heigth_m": "3"},
     {"gridcode": "XYZ"},
-    {"filter": "height_m > 3"},
+    {"filter": "height_m > 3 AND use = 'industrial'", "limit": "4"},
+    {"filter": "height_m > 3 AND", "limit": "4"},
+    {"filter": "S_INTERSECTS(geometry, POINT(32.98005 114.0001))",
+     "filter-crs": "http://www.opengis.net/def/crs/EPSG/0/4490"},
+    {"filter": '{"op": ">", "args": [{"property": "storeys"}, 25]}', "filter-lang": "cql2-json"},
+    {"filter": "casei(name) LIKE casei('%楼%') OR (storeys = 3 or NOT storeys < 29)"},
+    {"q": "号楼"},
+    {"q": "工业,B00001"},
+    {"after": "WzEwXQ", "limit": "3"},
     {"resulttype": "some"},
 ]  # fmt: skip
 

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from pygeoapi.provider.base import BaseProvider
 
-from gis.api.features import document, fetch_one
+from gis.api.features import document, fetch, fetch_one
 from gis.api.service import ASKED, SERVING
 from gis.layers import Registry
 from gis.layers.model import Field, FieldType
@@ -46,7 +46,7 @@ class OneMapProvider(BaseProvider):  # type: ignore[misc]  # pygeoapi ships no t
 
     def query(self, **_: Any) -> dict[str, Any]:
         """The page that the request asks for, as GeoJSON values."""
-        return document(self.service, ASKED.get())
+        return document(fetch(self.service, ASKED.get()))
 
     def get(self, identifier: str, **_: Any) -> dict[str, Any]:
         """One feature as GeoJSON values. Raises NotThere."""
