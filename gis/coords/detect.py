@@ -158,7 +158,8 @@ def _decided(
     places = best.reading.lonlat(sampled(columns, 3000))
     decoy_m = known.smallest_decoy_m(places)
     doubts = (*_doubts(best, candidates[1:], decoy_m), *_old_datum(best, declared))
-    doubts = doubts or _repeats(best, known.rival_m(places))
+    if not doubts and best.match is not None:
+        doubts = _repeats(best, known.rival_m(places, best.match.share))
     if not doubts:
         same = declared is None or (best.reading.frame == declared and best.reading.plain)
         return Diagnosis(

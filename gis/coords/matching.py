@@ -24,6 +24,7 @@ DECOYS, DECOY_ROWS = 60, 400
 DECOY_MIN_M, DECOY_MAX_M = 1500.0, 5000.0
 SEARCH_M, SEARCH_STEP_M, SEARCH_ROWS = 180.0, 12.0, 150
 RIVAL_FROM_M, RIVAL_TO_M, RIVAL_STEP_M, RIVAL_ROWS, RIVALS = 40.0, 600.0, 24.0, 60, 6
+RIVAL_SHARE = 0.75
 SCAN_LIMIT_M = 40.0
 
 
@@ -122,9 +123,12 @@ class Reference:
         best = moves[int(np.argmin(cost))]
         return float(best[0]), float(best[1])
 
-    def rival_m(self, lonlat: Floats) -> float:
+    def rival_m(self, lonlat: Floats, share: float) -> float:
         """The smallest median distance that another translation, of 40 to 600 m, reaches: small
-        where the reference repeats itself (a lattice of streets) and so can't tell a shift."""
+        where the reference repeats itself (a lattice of streets) and so can't tell a shift.
+
+        share: of the places within 10 m as they lie. A rival must bring nearly as many there:
+        moved along the streets of one direction, these stay where they are and half look well."""
         moves, cost = self._scan(self._places(lonlat, RIVAL_ROWS), RIVAL_TO_M, RIVAL_STEP_M)
         far = np.hypot(*moves.T) > RIVAL_FROM_M
         best = np.flatnonzero(far)[np.argsort(cost[far])[:RIVALS]]
@@ -133,8 +137,9 @@ class Reference:
         for move in moves[best]:
             back, _ = _systematic(self, xy + move, self.vectors(xy + move))
             there = move - np.array(back)
-            if np.hypot(*there) > RIVAL_FROM_M:
-                found.append(float(np.median(self.distances(xy + there))))
+            distance = self.distances(xy + there)
+            if np.hypot(*there) > RIVAL_FROM_M and np.mean(distance < NEAR_M) > RIVAL_SHARE * share:
+                found.append(float(np.median(distance)))
         return min(found, default=math.inf)
 
     def _places(self, lonlat: Floats, size: int) -> Floats:
