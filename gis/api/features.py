@@ -19,6 +19,7 @@ from gis.api.service import Service, service_of
 from gis.layers import Layer
 from gis.store import ItemsPage, count, history, item, items
 
+GEOPACKAGE = "application/geopackage+sqlite3"
 PLACES = ("offset", "after")  # where in the whole a page stands
 
 
@@ -28,7 +29,7 @@ def get_items(request: Request) -> Response:
     layer = service.registry.get(request.path_params["layer"])
     asked = read_items(layer, request.query_params, service.registry, service.timezone)
     page = fetch(service, asked)
-    links = _links(request, service, layer, asked, page)
+    links = links_of(request, service, asked, page)
     headers = {"Content-Crs": f"<{asked.axes.uri}>"}
     timeless = _collection(page, links)
     moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -115,19 +116,22 @@ def _collection(page: ItemsPage, links: list[dict[str, str]]) -> bytes:
     return head.encode() + orjson.dumps(rest)[1:]
 
 
-def _links(
-    request: Request, service: Service, layer: Layer, asked: ItemsAsked, page: ItemsPage
+def links_of(
+    request: Request, service: Service, asked: ItemsAsked, page: ItemsPage, format_: str = "json"
 ) -> list[dict[str, str]]:
+    """The links of a page of items; `next` and `prev` stay in `format_`."""
+    layer = asked.query.layer
     here = f"{base_url(request, service.settings.public_url)}/collections/{layer.id}"
     same = _query(request, "f")
     links = [
         _link("self", GEOJSON, f"{here}/items?{same}f=json"),
         _link("alternate", "text/html", f"{here}/items?{same}f=html"),
         _link("alternate", "text/csv", f"{here}/items?{same}f=csv"),
+        _link("alternate", GEOPACKAGE, f"{here}/items?{same}f=gpkg"),
         _link("collection", "application/json", f"{here}?f=json"),
     ]
     for rel, place in neighbours(asked, page):
-        rest = f"{_query(request, 'f', 'limit', *PLACES)}f=json&limit={asked.query.limit}"
+        rest = f"{_query(request, 'f', 'limit', *PLACES)}f={format_}&limit={asked.query.limit}"
         links.append(_link(rel, GEOJSON, f"{here}/items?{rest}&{urlencode(place)}"))
     return links
 

@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gis.api import downloads, jsonfg
 from gis.api.answers import HTML, JSON, answer, base_url, wants_html
 from gis.api.config import GRID
 from gis.api.failures import error_answer
@@ -108,7 +109,11 @@ def routes() -> list[Route]:
 
 
 def get_items(request: Request) -> Response:
-    """Items in a format of pygeoapi's (CSV, JSON-LD)."""
+    """Items as a file, or in a format of pygeoapi's (JSON-LD)."""
+    if downloads.asked_format(request) is not None:
+        return downloads.get_file(request)
+    if request.query_params.get("f") == "jsonfg":
+        return jsonfg.get_items(request)
     service = service_of(request)
     layer = service.registry.get(request.path_params["layer"])
     asked = read_items(layer, request.query_params, service.registry, service.timezone)

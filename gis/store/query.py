@@ -7,7 +7,7 @@ the conditions built here. Identifiers are composed, values are parameters.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -197,21 +197,32 @@ def extent(store: Store, q: LayerQuery) -> tuple[float, float, float, float] | N
 
 def rows(store: Store, q: LayerQuery) -> FeatureRows:
     """The same rows as `items`, as values; always in EPSG:4490."""
+    statement, params, names = rows_statement(replace(q, srid=4490))
+    with _reading(store, q) as conn, conn.cursor(binary=True) as cur:
+        return feature_rows(names, cur.execute(statement, params).fetchall())
+
+
+def rows_statement(q: LayerQuery) -> tuple[Composed, dict[str, Any], tuple[str, ...]]:
+    """The statement behind `rows` (geometries in `q.srid`), its parameters and the columns'
+    names."""
     names = _names(q, WITH_LATEST if q.layer.latest_of else ())
     where, params = _page_conditions(q)
     latest, more = latest_join(q.layer, q.when)
+    shape = SQL("ST_AsBinary({})").format(_placed(q.srid))
     statement = query(
         "rows",
         table=layer_table(q.layer.id),
         latest=latest,
         where=where,
         order=order(q),
-        geometry=SQL("ST_AsBinary(t.geom)") if q.geometry else SQL("NULL::bytea"),
+        geometry=shape if q.geometry else SQL("NULL::bytea"),
         properties=_properties(names) if names else SQL("NULL"),
     )
-    params |= more | {"limit": q.limit, "offset": q.offset}
-    with _reading(store, q) as conn, conn.cursor(binary=True) as cur:
-        found = cur.execute(statement, params).fetchall()
+    return statement, params | more | {"limit": q.limit, "offset": q.offset}, names
+
+
+def feature_rows(names: tuple[str, ...], found: Sequence[tuple[Any, ...]]) -> FeatureRows:
+    """What `rows_statement` gave, by columns."""
     columns = list(zip(*found, strict=True)) or [()] * (7 + max(1, len(names)))
     return FeatureRows(
         key=np.array(columns[0], dtype=np.int64),
@@ -356,12 +367,16 @@ def _geojson(q: LayerQuery) -> SQL:
 
 @lru_cache(maxsize=128)
 def _geojson_in(srid: int, digits: int) -> SQL:
-    if srid in SAME_DEGREES:
-        shape = SQL("t.geom").format()
-    else:
-        frame = from_epsg(srid)
-        source = SQL("ST_SetSRID(t.geom, 4326)") if srid == 3857 else SQL("t.geom")
-        shape = SQL("ST_Transform({}, {})").format(source, SqlLiteral(srid))
-        digits = digits if frame.unit == "degree" else min(digits, PLANE_DIGITS)
+    if srid not in SAME_DEGREES and from_epsg(srid).unit != "degree":
+        digits = min(digits, PLANE_DIGITS)
     text = SQL("coalesce(ST_AsGeoJSON({}, {}, 0), 'null')")
-    return SQL(text.format(shape, SqlLiteral(int(digits))).as_string())
+    return SQL(text.format(_placed(srid), SqlLiteral(int(digits))).as_string())
+
+
+def _placed(srid: int) -> Composable:
+    """The geometry in the system asked for. Raises UnknownFrame."""
+    if srid in SAME_DEGREES:
+        return SQL("t.geom")
+    from_epsg(srid)
+    source = SQL("ST_SetSRID(t.geom, 4326)") if srid == 3857 else SQL("t.geom")
+    return SQL("ST_Transform({}, {})").format(source, SqlLiteral(srid))

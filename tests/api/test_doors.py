@@ -81,7 +81,7 @@ def test_other_departments_maps_may_read(client: httpx.Client) -> None:
         (f"{ITEMS}?name=%00", 400, "InvalidParameterValue"),
         (f"{ITEMS}?offset=99999999999999999999", 400, "InvalidParameterValue"),
         (f"{ITEMS}?datetime=2024-02-30", 400, "InvalidParameterValue"),
-        (f"{ITEMS}?f=kml", 400, "NoApplicableCode"),
+        (f"{ITEMS}?f=kmz", 400, "NoApplicableCode"),
         (f"{ITEMS}?filter=height_m%3E", 400, "InvalidParameterValue"),
         (f"{ITEMS}?filter=heigth_m%3E3", 400, "InvalidParameterValue"),
         (f"{ITEMS}?filter=height_m^1e3%3E3", 400, "InvalidParameterValue"),
