@@ -1,6 +1,5 @@
 """Departments' files to rows: one reader a format behind one `open_delivery`."""
 
-from gis.sources import drivers as drivers  # first: it must run before GDAL loads
 from gis.sources.delivery import Delivery
 from gis.sources.frames import load_local_frames
 from gis.sources.opening import open_delivery

@@ -8,55 +8,199 @@ The content decides the format; the extension is a hint only where contents look
 
 from __future__ import annotations
 
+import stat
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from gis.coords import Frame
 from gis.errors import SourceError
+from gis.layers.batch import RawBatch
 from gis.layers.model import Layer
-from gis.sources import cass, parcel_txt, rasters, shapefile, table, vector
-from gis.sources.delivery import Delivery
+from gis.sources import (
+    archives,
+    cass,
+    citymodels,
+    networks,
+    parcel_txt,
+    rasters,
+    shapefile,
+    table,
+    vector,
+)
+from gis.sources.delivery import Delivery, file_digest
+from gis.sources.garbled import words_of
+from gis.sources.kinds import FOREIGN, kind_of
 
 HEAD = 4096
+PROLOGUE = 1 << 16  # bytes in which an XML file must come to its root
+MAX_TEXT = 256 << 20  # bytes of a text that is held in memory as a whole
+WHOLE = ("报备坐标 TXT", "CASS .dat", "INP", "CityJSON")
+READABLE = (
+    "Shapefile、GeoPackage、FileGDB、GeoJSON、FlatGeobuf、GML、KML、DXF、MapInfo TAB/MIF、CSV、"
+    "XLSX、报备坐标 TXT、CASS .dat、CityJSON、CityGML、EPANET/SWMM INP、EDIGEO、GeoTIFF、IMG、ASC"
+)
 
 
 def open_delivery(path: Path, *, layer: Layer, encoding: str = "auto") -> Delivery:
-    """The delivery in `path` (`FILE`, or `FILE|NAME` for one layer of a container), to be read
-    as rows of `layer`. Raises SourceError for a file that is missing, damaged or of no known
-    format, and CoordError where the frame it states contradicts itself.
+    """The delivery in `path` (`FILE`, or `FILE|NAME` for one layer or member of a container,
+    `FILE|MEMBER|LAYER` for a layer of a member), to be read as rows of `layer`. Raises
+    SourceError for a file that is missing, damaged, hostile or of no known format, and
+    CoordError where the frame it states contradicts itself.
     """
     file, _, member = str(path).partition("|")
     path = Path(file)
+    kind = sniff(path)
+    if kind in ("ZIP", "TAR"):
+        return _in_archive(path, member, layer, encoding)
+    return _open(path, kind, member or None, layer, encoding, path.name)
+
+
+def sniff(path: Path) -> str:
+    """Format of a file. Raises SourceError where there is nothing to read, or
+    nothing we read."""
+    if path.is_dir():
+        if any(path.glob("*.gdbtable")):
+            return "FileGDB"
+        raise SourceError(
+            zh=f"{path.name} 是目录。请给出其中一个文件；用 gis ingest 目录 --dry-run 看其中各文件"
+            "该入哪个图层",
+            en=f"{path.name} is a folder. Give one file in it; gis ingest FOLDER --dry-run shows "
+            "which layer each file goes to",
+            source=path.name,
+        )
     head = _head(path)
-    suffix = path.suffix.lower()
-    if head[:4] in (b"\x00\x00\x27\x0a",) or suffix == ".shp":
-        return shapefile.open_shapefile(path, encoding=encoding)
-    if rasters.is_raster(head):
-        return rasters.open_raster(path)
-    if vector.is_vector(head, suffix):
-        return vector.open_vector(path, member or None, head)
-    if b"\x00" not in head or head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        if parcel_txt.is_parcel_txt(head):
-            return parcel_txt.open_parcel_txt(path, encoding=encoding)
-        if cass.is_cass(head, suffix):
-            return cass.open_cass(path, layer=layer, encoding=encoding)
-        if table.is_table(head):
-            return table.open_table(path, layer=layer, encoding=encoding)
-    raise SourceError(
-        zh=f"{path.name} 不是能读的格式。可读：Shapefile、GeoPackage、GeoJSON、GML（可在 zip 中）、"
-        f"CSV、CASS .dat、报备坐标 TXT、GeoTIFF",
-        en=f"{path.name} is of no format read here. Readable: Shapefile, GeoPackage, GeoJSON, GML "
-        f"(also zipped), CSV, CASS .dat, 报备坐标 TXT, GeoTIFF",
+    for begins, name, zh, en in FOREIGN:
+        if head.startswith(begins):
+            raise _foreign(path, name, zh, en)
+    kind = kind_of(head, path.suffix.lower())
+    if kind == "ZIP" and (office := _office(path)):
+        return office
+    if kind is None and table.is_table(head) and b"\x00" not in head:
+        kind = "CSV"
+    if kind is None and head.startswith((b"\xff\xfe", b"\xfe\xff")) and table.is_table(head):
+        kind = "CSV"
+    if kind == "INTERLIS 2 (XTF)":
+        raise _foreign(
+            path, kind, "请用 ili2gpkg 转为 GeoPackage", "convert it to GeoPackage with ili2gpkg"
+        )
+    if kind is None:
+        raise SourceError(
+            zh=f"{path.name} 不是能读的格式。可读：{READABLE}（也可打成 ZIP）",
+            en=f"{path.name} is of no format read here. Readable: {READABLE} (also zipped)",
+            source=path.name,
+        )
+    return kind
+
+
+def _open(
+    path: Path, kind: str, member: str | None, layer: Layer, encoding: str, called: str
+) -> Delivery:
+    words = words_of(layer)
+    _refuse_too_long(path, kind)
+    if kind in ("GML", "KML", "CityGML"):
+        _refuse_entities(path)
+    if kind == "Shapefile":
+        return shapefile.open_shapefile(path, encoding=encoding, words=words)
+    if kind in rasters.DRIVERS:
+        return rasters.open_raster(path, kind)
+    if kind == "CSV":
+        return table.open_table(path, layer=layer, encoding=encoding, words=words)
+    if kind == "XLSX":
+        return table.open_spreadsheet(path, member, layer=layer)
+    if kind == "报备坐标 TXT":
+        return parcel_txt.open_parcel_txt(path, encoding=encoding)
+    if kind == "CASS .dat":
+        return cass.open_cass(path, layer=layer, encoding=encoding)
+    if kind == "INP":
+        return networks.open_network(path, member, layer=layer, encoding=encoding)
+    if kind in ("CityJSON", "CityGML"):
+        return citymodels.open_city_model(path, kind)
+    return vector.open_vector(path, kind, member, encoding=encoding, words=words, called=called)
+
+
+def _in_archive(path: Path, wanted: str, layer: Layer, encoding: str) -> Delivery:
+    """One member, unpacked and read; what it is called in reports is the archive."""
+    found = archives.members(path)
+    choices = archives.deliverable(found)
+    name, _, rest = wanted.partition("|")
+    if name:
+        named = [m for m in choices if name in (m.name, m.path.name, m.path.stem)]
+        if not named and len(choices) == 1:
+            named, rest = choices, wanted  # the name of a layer in the only member
+    else:
+        named = choices
+    if len(named) != 1:
+        vector.one_of([m.name for m in (named or choices)], name or None, path.name)
+    unpacked = archives.Unpacked()
+    inside = archives.unpack(path, found, named[0], unpacked)
+    kind = sniff(inside)
+    if kind in ("ZIP", "TAR"):
+        raise SourceError(
+            zh=f"{path.name} 包中有包，拒收。请解开后再送",
+            en=f"{path.name} holds an archive in an archive: refused. Unpack it and send again",
+            source=path.name,
+        )
+    delivery = _open(inside, kind, rest or None, layer, encoding, path.name)
+    packed = "tar" if kind_of(_head(path), "") == "TAR" else "zip"
+
+    def read(frame: Frame | None, kept: archives.Unpacked = unpacked) -> Iterator[RawBatch]:
+        yield from delivery.read(frame)
+
+    return replace(
+        delivery,
+        path=path,
+        format=f"{delivery.format} ({packed})",
+        digest=file_digest(path),
+        read=read,
+    )
+
+
+def _office(path: Path) -> str | None:
+    """A ZIP that is one document: a spreadsheet. (A KMZ is read as any archive of a KML.)"""
+    names = {m.name for m in archives.members(path)}
+    return "XLSX" if "xl/workbook.xml" in names else None
+
+
+def _refuse_too_long(path: Path, kind: str) -> None:
+    if kind in WHOLE and path.stat().st_size > MAX_TEXT:
+        raise SourceError(
+            zh=f"{path.name} 超过 {MAX_TEXT >> 20} MB。请拆分后再送",
+            en=f"{path.name} is larger than {MAX_TEXT >> 20} MB. Split it",
+            source=path.name,
+        )
+
+
+def _refuse_entities(path: Path) -> None:
+    """No delivery needs a document type; those that have one may define entities without end."""
+    with path.open("rb") as file:
+        text = file.read(PROLOGUE)
+    if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+        raise SourceError(
+            zh=f"{path.name} 含有 DOCTYPE 或实体定义，拒收。请重新导出，不带文档类型",
+            en=f"{path.name} holds a DOCTYPE or entities: refused. Export it without",
+            source=path.name,
+            unsafe="entities",
+        )
+
+
+def _foreign(path: Path, name: str, zh: str, en: str) -> SourceError:
+    return SourceError(
+        zh=f"{path.name} 是 {name}，这里不读。{zh}",
+        en=f"{path.name} is {name}, which is not read here: {en}",
         source=path.name,
+        format=name,
     )
 
 
 def _head(path: Path) -> bytes:
-    if path.is_dir():
-        raise SourceError(
-            zh=f"{path} 是目录。请给出其中一个文件",
-            en=f"{path} is a folder. Give one file in it",
-            source=str(path),
-        )
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise SourceError(
+                zh=f"{path.name} 不是普通文件（管道或设备），拒收",
+                en=f"{path.name} is no ordinary file (a pipe or device): refused",
+                source=path.name,
+            )
         with path.open("rb") as file:
             head = file.read(HEAD)
     except OSError as exc:
@@ -65,6 +209,6 @@ def _head(path: Path) -> bytes:
             en=f"{path} can't be opened: {exc.strerror}. Check path and permissions",
             source=str(path),
         ) from exc
-    if not head.strip():
+    if not head.strip(b"\x00 \r\n\t"):
         raise SourceError(zh=f"{path.name} 是空文件", en=f"{path.name} is empty", source=path.name)
     return head

@@ -1,4 +1,4 @@
-"""GeoTIFF: one row a file, its footprint, for the layer `imagery`."""
+"""Images, one row a file, their footprint, for the layer `imagery`: GeoTIFF, IMG, ASC."""
 
 from __future__ import annotations
 
@@ -6,74 +6,79 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import rasterio
 import shapely
-from rasterio.io import DatasetReader
+from numpy.typing import NDArray
 
 from gis.coords import Frame, frame_from_prj, norm_frame
 from gis.errors import SourceError
 from gis.layers.batch import RawBatch
 from gis.sources.columns import objects
 from gis.sources.delivery import Delivery, file_digest
-from gis.sources.foreign import gdal_errors
+from gis.sources.sandbox import Sandbox
 
-TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+DRIVERS = {"GeoTIFF": "GTiff", "IMG": "HFA", "ASC": "AAIGrid"}
 DAY = re.compile(r"(19|20)\d{2}[-_:.]?(0[1-9]|1[0-2])[-_:.]?(0[1-9]|[12]\d|3[01])")
 
 
-def is_raster(head: bytes) -> bool:
-    """TIFF or BigTIFF."""
-    return head[:4] in TIFF
-
-
-def open_raster(path: Path) -> Delivery:
-    """Raises SourceError for an image without georeference."""
-    with gdal_errors(path.name), rasterio.open(path, driver="GTiff") as image:
-        if image.crs is None or image.transform.is_identity:
-            raise SourceError(
-                zh=f"{path.name} 没有地理参考，无法知道它在哪里。请补上坐标系和六参数",
-                en=f"{path.name} has no georeference; nobody can tell where it lies. Add its frame "
-                f"and transform",
-                source=path.name,
-            )
-        code = image.crs.to_epsg()
-        declared = norm_frame(code) if code else frame_from_prj(image.crs.to_wkt())
-        shape, row = _footprint(image), _row(image, path, declared)
-    digest = file_digest(path)
+def open_raster(path: Path, kind: str) -> Delivery:
+    """Raises SourceError for an image that can't be read or has no georeference."""
+    beside = [p for p in path.parent.glob("*") if p.stem == path.stem]
+    sandbox = Sandbox(path.name, [path, *beside], raster=True)
+    image = sandbox.ask("raster", source=str(path.absolute()), driver=DRIVERS[kind])
+    if not image["placed"] or (image["wkt"] is None and kind == "GeoTIFF"):
+        raise SourceError(
+            zh=f"{path.name} 没有地理参考，无法知道它在哪里。请补上坐标系和六参数",
+            en=f"{path.name} has no georeference; nobody can tell where it lies. Add its frame "
+            f"and transform",
+            source=path.name,
+        )
+    declared = _frame(image)
+    shape, digest = _footprint(image), file_digest(path)
 
     def read(frame: Frame | None) -> Iterator[RawBatch]:
-        columns = {name: objects([value]) for name, value in {**row, "digest": digest}.items()}
+        row = {**_row(image, path, frame or declared), "digest": digest}
+        columns = {name: objects([value]) for name, value in row.items()}
         yield RawBatch(columns=columns, geometry=objects([shape]), rows=np.array([1]))
 
     return Delivery(
         path=path,
-        format="GeoTIFF",
+        format=kind,
         digest=digest,
         encoding=None,
         declared=declared,
-        evidence=(f"{path.name}: {declared}",),
+        evidence=(f"{path.name}: {declared}",) if declared else (),
         read=read,
     )
 
 
-def _footprint(image: DatasetReader) -> shapely.Polygon:
-    corners = [(0, 0), (image.width, 0), (image.width, image.height), (0, image.height)]
-    return shapely.Polygon([image.transform * corner for corner in corners])
+def _frame(image: dict[str, Any]) -> Frame | None:
+    """What the image states; None for a grid that has no room to (ASC without .prj)."""
+    if image["wkt"] is None:
+        return None
+    return norm_frame(image["epsg"]) if image["epsg"] else frame_from_prj(image["wkt"])
 
 
-def _row(image: DatasetReader, path: Path, frame: Frame) -> dict[str, object]:
-    tags = image.tags()
-    dsm = image.count == 1 and image.dtypes[0].startswith("float")
-    metres = 1.0 if frame.kind != "geographic" else 111_320.0
+def _footprint(image: dict[str, Any]) -> shapely.Polygon:
+    a, b, c, d, e, f = image["transform"]
+    width, height = image["size"]
+    corners: NDArray[np.float64] = np.array([(0, 0), (width, 0), (width, height), (0, height)])
+    x, y = corners.T
+    return shapely.Polygon(np.column_stack([a * x + b * y + c, d * x + e * y + f]))
+
+
+def _row(image: dict[str, Any], path: Path, frame: Frame | None) -> dict[str, object]:
+    dsm = image["bands"] == 1 and image["dtype"].startswith("float")
+    degrees = frame is not None and frame.kind == "geographic"
     return {
         "image_id": path.stem,
         "kind": "dsm" if dsm else "ortho",
-        "acquired_on": acquired_on(tags.get("TIFFTAG_DATETIME", ""), path.name),
-        "gsd_m": round(abs(image.transform.a) * metres, 4),
-        "bands": image.count,
-        "frame": frame.name,
+        "acquired_on": acquired_on(image["tags"].get("TIFFTAG_DATETIME", ""), path.name),
+        "gsd_m": round(abs(image["transform"][0]) * (111_320.0 if degrees else 1.0), 4),
+        "bands": image["bands"],
+        "frame": frame.name if frame else None,
         "path": path.name,
     }
 

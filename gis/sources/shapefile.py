@@ -9,27 +9,28 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyogrio.raw
-import shapely
-from numpy.typing import NDArray
 
 from gis.coords import Frame, frame_from_prj
 from gis.errors import SourceError
 from gis.layers.batch import RawBatch
-from gis.sources.columns import BATCH, objects
 from gis.sources.delivery import Delivery, file_digest
-from gis.sources.foreign import gdal_errors
+from gis.sources.garbled import find_mend
+from gis.sources.sandbox import Sandbox
 from gis.sources.texts import decode, find_encoding
+from gis.sources.vector import BYTES, batches, to_batch
 
 MAGIC = 9994
-BYTES = "ISO-8859-1"  # one character a byte: what goes in comes out
+SAMPLE = 1 << 16  # bytes of text that are looked at for garbled words
 
 
-def open_shapefile(path: Path, *, encoding: str = "auto") -> Delivery:
-    """Raises SourceError where a part is missing or the file was cut short."""
+def open_shapefile(
+    path: Path, *, encoding: str = "auto", words: frozenset[str] = frozenset()
+) -> Delivery:
+    """`words`: names that the columns may bear, to tell garbled ones.
+
+    Raises SourceError where a part is missing or the file was cut short."""
     parts = {s: _part(path, s) for s in (".shp", ".shx", ".dbf", ".prj")}
     for suffix in (".shp", ".shx", ".dbf"):
         if parts[suffix] is None:
@@ -39,19 +40,23 @@ def open_shapefile(path: Path, *, encoding: str = "auto") -> Delivery:
                 source=path.name,
             )
     shp, shx, dbf = (part for s, part in parts.items() if part is not None and s != ".prj")
-    count = _check_lengths(shp, shx, dbf)
-    found = find_encoding(_texts_of(dbf), path.name, encoding, _stated(path))
+    _check_lengths(shp, shx, dbf)
+    texts = _texts_of(dbf)
+    found = find_encoding(texts, path.name, encoding, _stated(path))
+    mend = find_mend(decode(texts[:SAMPLE], found).splitlines(), words)
     declared, evidence = _frame(parts[".prj"])
 
     def read(frame: Frame | None) -> Iterator[RawBatch]:
-        for start in range(0, count, BATCH):
-            yield _batch(shp, found, start)
+        there = [p for p in path.parent.glob("*") if p.stem == path.stem]
+        sandbox = Sandbox(path.name, [shp, *there])
+        for rows in batches(sandbox, str(shp.absolute()), None, BYTES):
+            yield to_batch(rows, rows.fids + 1, found, mend)
 
     return Delivery(
         path=path,
         format="Shapefile",
         digest=file_digest(shp, dbf),
-        encoding=found,
+        encoding=mend.text or found,
         declared=declared,
         evidence=evidence,
         read=read,
@@ -71,8 +76,8 @@ def _stated(path: Path) -> str | None:
     return cpg.read_bytes()[:32].decode("ascii", "replace") if cpg else None
 
 
-def _check_lengths(shp: Path, shx: Path, dbf: Path) -> int:
-    """Number of records. The headers state the lengths (in 16-bit words); the files must have
+def _check_lengths(shp: Path, shx: Path, dbf: Path) -> None:
+    """The headers state the lengths (in 16-bit words); the files must have
     them, and index and table must agree."""
     for part in (shp, shx):
         with part.open("rb") as file:
@@ -96,7 +101,6 @@ def _check_lengths(shp: Path, shx: Path, dbf: Path) -> int:
         raise _damaged(
             shp, f"{shapes} 个图形，{rows} 行属性", f"{shapes} shapes but {rows} rows of attributes"
         )
-    return int(rows)
 
 
 def _damaged(part: Path, zh: str, en: str) -> SourceError:
@@ -138,39 +142,3 @@ def _frame(prj: Path | None) -> tuple[Frame | None, tuple[str, ...]]:
         return None, ()
     frame = frame_from_prj(text)
     return frame, (f"{prj.name}: {text[:120]}",)
-
-
-def _batch(shp: Path, encoding: str, start: int) -> RawBatch:
-    with gdal_errors(shp.name):
-        meta, fids, wkb, data = pyogrio.raw.read(
-            shp, encoding=BYTES, skip_features=start, max_features=BATCH, return_fids=True
-        )
-    names = [_decoded(name, encoding) for name in meta["fields"]]
-    columns = {
-        name: texts(column, encoding) if column.dtype == object else values(column)
-        for name, column in zip(names, data, strict=True)
-    }
-    rows = np.arange(start, start + len(wkb), dtype=np.int64) if fids is None else fids
-    return RawBatch(
-        columns=columns,
-        geometry=objects(shapely.from_wkb(wkb, on_invalid="fix")),
-        rows=np.asarray(rows, dtype=np.int64) + 1,
-    )
-
-
-def _decoded(text: str, encoding: str) -> str:
-    return decode(text.encode(BYTES), encoding)
-
-
-def texts(column: NDArray[np.object_], encoding: str) -> NDArray[np.object_]:
-    """A column of byte-per-character texts, decoded; empty is None."""
-    return objects(_decoded(v, encoding) or None if isinstance(v, str) else v for v in column)
-
-
-def values(column: NDArray[Any]) -> NDArray[np.object_]:
-    """A column of numbers or dates as Python values; missing is None."""
-    if column.dtype.kind == "M":
-        return objects(None if np.isnat(v) else v.item() for v in column)
-    if column.dtype.kind == "f":
-        return objects(None if v != v else v for v in column.tolist())
-    return objects(column.tolist())

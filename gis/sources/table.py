@@ -1,4 +1,4 @@
-"""CSV: texts under a header line, with columns that say where each row lies."""
+"""CSV and XLSX: values under a header line, with columns that say where each row lies."""
 
 from __future__ import annotations
 
@@ -18,17 +18,22 @@ from gis.layers.batch import RawBatch, Reject
 from gis.layers.model import Layer
 from gis.sources.columns import BATCH, by_name
 from gis.sources.delivery import Delivery, file_digest
+from gis.sources.garbled import Mend, find_mend, no_mend
 from gis.sources.placing import Wrong, lines, place_points, shapes_from_wkt, without
-from gis.sources.texts import find_encoding
+from gis.sources.sandbox import Sandbox
+from gis.sources.texts import decode, find_encoding
+from gis.sources.vector import batches, one_of, to_batch
 
 PROBE = 1 << 22  # bytes from which the encoding is found
+MAX_LINE = 16 << 20  # characters; the outline of a province as WKT has a few million
+csv.field_size_limit(MAX_LINE)
 # What departments call their coordinate columns, lower case, without blanks and brackets.
 EAST = ("东坐标", "东", "横坐标", "e", "east", "easting")
 NORTH = ("北坐标", "北", "纵坐标", "n", "north", "northing")
 LON = ("经度", "lon", "lng", "longitude", "经度坐标")
 LAT = ("纬度", "lat", "latitude", "纬度坐标")
-X = ("x", "x坐标", "坐标x", "x_coord", "point_x")
-Y = ("y", "y坐标", "坐标y", "y_coord", "point_y")
+X = ("x", "x坐标", "坐标x", "x_coord", "point_x", "x_local")
+Y = ("y", "y坐标", "坐标y", "y_coord", "point_y", "y_local")
 HEIGHT = ("高程", "z", "h", "height", "elevation", "高程坐标")
 WKT = ("wkt", "geometry", "geom", "the_geom")
 ENDS = (("起点", "终点"), ("起", "止"), ("start_", "end_"), ("from_", "to_"))
@@ -55,28 +60,35 @@ def is_table(head: bytes) -> bool:
     first = text.splitlines()[0] if text.strip() else ""
     if first.lstrip()[:1] in ("{", "[", "<"):
         return False
-    names = next(csv.reader([first], delimiter=_separator(first)), [])
+    names = next(csv.reader([first], delimiter=separator_of(first)), [])
     return len(names) >= 2 and all(name.strip() for name in names[:2])
 
 
-def open_table(path: Path, *, layer: Layer, encoding: str = "auto") -> Delivery:
+def open_table(
+    path: Path, *, layer: Layer, encoding: str = "auto", words: frozenset[str] = frozenset()
+) -> Delivery:
     """Raises SourceError where no column says where the rows lie."""
     with path.open("rb") as file:
         probe = file.read(PROBE)
     # a probe cut inside a character must not count against an encoding
     found = find_encoding(probe[: probe.rfind(b"\n") + 1] or probe, path.name, encoding)
     with _text(path, found) as text:
-        first = text.readline()
-    separator = _separator(first)
-    names = _unique(next(csv.reader([first], delimiter=separator), []), path.name)
+        first = next(_lines(text, path.name), "")
+    separator = separator_of(first)
+    came = _unique(next(csv.reader([first], delimiter=separator), []), path.name)
+    sample = decode(probe[: 1 << 16], found).replace(separator, "\n").splitlines()
+    mend = find_mend([*came, *sample], words)
+    names = [mend(name) for name in came]
     places, wkt = _places(names, layer, path.name)
 
     def read(frame: Frame | None) -> Iterator[RawBatch]:
         with _text(path, found) as text:
-            rows = csv.reader(text, delimiter=separator)
+            rows = _rows(csv.reader(_lines(text, path.name), delimiter=separator), path.name)
             next(rows)
             number = 1
             while chunk := list(islice(rows, BATCH)):
+                if mend != no_mend:
+                    chunk = [[mend(value) for value in row] for row in chunk]
                 yield _batch(chunk, number, names, places, wkt, frame, path.name)
                 number += len(chunk)
 
@@ -84,11 +96,70 @@ def open_table(path: Path, *, layer: Layer, encoding: str = "auto") -> Delivery:
         path=path,
         format="CSV",
         digest=file_digest(path),
-        encoding="utf-8" if found == "utf-8-sig" else found,
+        encoding=mend.text or ("utf-8" if found == "utf-8-sig" else found),
         declared=None,
         evidence=(),
         read=read,
     )
+
+
+def open_spreadsheet(path: Path, member: str | None, *, layer: Layer) -> Delivery:
+    """An XLSX; `member` names the sheet where it has several that hold something. A formula is
+    never run: the value its program stored is taken.
+
+    Raises SourceError where the sheet can't be read or no column says where the rows lie."""
+    source = str(path.absolute())
+    sandbox = Sandbox(path.name, [path])
+    sheets = [str(row[0]) for row in sandbox.ask("layers", source=source)["layers"]]
+    full = [s for s in sheets if sandbox.ask("info", source=source, layer=s)["features"]]
+    sheet = one_of(sheets if member else full, member, path.name)
+    names = _unique(sandbox.ask("info", source=source, layer=sheet)["fields"], path.name)
+    places, wkt = _places(names, layer, path.name)
+
+    def read(frame: Frame | None) -> Iterator[RawBatch]:
+        done = 0
+        for rows in batches(sandbox, source, sheet, None):
+            numbers = np.arange(done + 1, done + 1 + len(rows.fids))
+            done += len(rows.fids)
+            raw = to_batch(rows, numbers, None, Mend())
+            columns = dict(raw.columns)
+            shapes, wrong, placing = _shapes(columns, places, wkt, frame, path.name)
+            batch = RawBatch(columns=columns, geometry=shapes, rows=numbers, placing=placing)
+            yield without(batch, wrong)
+
+    return Delivery(
+        path=path,
+        format="XLSX",
+        digest=file_digest(path),
+        encoding=None,
+        declared=None,
+        evidence=(),
+        read=read,
+    )
+
+
+def _lines(text: io.TextIOWrapper, source: str) -> Iterator[str]:
+    """Line by line. Raises SourceError for one that no table would have, before it is read."""
+    while line := text.readline(MAX_LINE):
+        if len(line) == MAX_LINE:
+            raise SourceError(
+                zh=f"{source} 有一行超过 {MAX_LINE >> 20} M 字符，不是表格。请检查引号和换行",
+                en=f"{source} has a line of more than {MAX_LINE >> 20} M characters: no table. "
+                "Check quotes and line ends",
+                source=source,
+            )
+        yield line
+
+
+def _rows(reader: Iterator[list[str]], source: str) -> Iterator[list[str]]:
+    try:
+        yield from reader
+    except csv.Error as exc:
+        raise SourceError(
+            zh=f"{source} 不是完好的 CSV：{exc}。请检查引号后重新导出",
+            en=f"{source} is no whole CSV: {exc}. Check its quotes and export it again",
+            source=source,
+        ) from exc
 
 
 def _text(path: Path, encoding: str) -> io.TextIOWrapper:
@@ -96,7 +167,8 @@ def _text(path: Path, encoding: str) -> io.TextIOWrapper:
     return path.open(encoding=encoding, errors=errors, newline="")
 
 
-def _separator(first: str) -> str:
+def separator_of(first: str) -> str:
+    """What stands between the columns of a header line."""
     return max(",;\t", key=first.count)
 
 
@@ -125,7 +197,8 @@ def _find(names: Sequence[str], wanted: Sequence[str], prefix: str = "") -> str 
     return next((plain[prefix + want] for want in wanted if prefix + want in plain), None)
 
 
-def _place(names: Sequence[str], prefix: str = "") -> Place | None:
+def place_of(names: Sequence[str], prefix: str = "") -> Place | None:
+    """The columns that say where a row lies, by what departments call them; None where none do."""
     choices = ((LON, LAT, True, True), (EAST, NORTH, True, False), (X, Y, False, False))
     for first, second, sure, degrees in choices:
         x, y = _find(names, first, prefix), _find(names, second, prefix)
@@ -144,11 +217,11 @@ def _places(
         return (), wkt
     if layer.geometry.startswith("LineString"):
         for start, end in ENDS:
-            both = _place(names, start), _place(names, end)
+            both = place_of(names, start), place_of(names, end)
             if both[0] and both[1]:
                 return (both[0], both[1]), None
     elif layer.geometry.startswith("Point"):
-        place = _place(names)
+        place = place_of(names)
         if place:
             return (place,), None
     raise SourceError(

@@ -1,105 +1,189 @@
-"""GeoPackage, GeoJSON and GML (also in a ZIP), through GDAL."""
+"""Formats that GDAL reads: GeoPackage, FileGDB, GeoJSON, FlatGeobuf, GML, KML, DXF, MapInfo,
+EDIGEO. All of them in a process with limits (`gis.sources.sandbox`)."""
 
 from __future__ import annotations
 
-import json
-import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyogrio
-import pyogrio.raw
 import shapely
+from numpy.typing import NDArray
 
 from gis.coords import Frame, frame_from_prj, norm_frame
-from gis.errors import SourceError
-from gis.layers.batch import RawBatch
+from gis.errors import SourceError, UnknownFrame
+from gis.layers.batch import RawBatch, Reject
 from gis.sources.columns import BATCH, objects
 from gis.sources.delivery import Delivery, file_digest
-from gis.sources.foreign import gdal_errors
-from gis.sources.shapefile import values
+from gis.sources.garbled import Mend, find_mend, no_mend
+from gis.sources.sandbox import Rows, Sandbox
+from gis.sources.texts import decode, find_encoding
 
-MAX_MEMBERS, MAX_RATIO, MAX_BYTES = 500, 100, 4 << 30
-READABLE = (".gml", ".gpkg", ".geojson", ".json", ".xml")
-
-
-def is_vector(head: bytes, suffix: str) -> bool:
-    """GeoPackage by its SQLite head, GeoJSON by its brace, GML by its root, or a ZIP of those."""
-    if head.startswith((b"SQLite format 3\0", b"PK\x03\x04")):
-        return True
-    text = head.lstrip(b"\xef\xbb\xbf \r\n\t")
-    if text.startswith(b"{"):
-        return suffix in (".json", ".geojson") or b'"type"' in head
-    return text.startswith(b"<") and (b"opengis.net/gml" in head or b"gml" in head.lower())
+BYTES = "ISO-8859-1"  # one character a byte: what goes in comes out
+COMPANIONS = ("MapInfo TAB", "MapInfo MIF", "GML")  # formats of several files of one stem
+PROBE = 1 << 22  # bytes from which a drawing's encoding is found
 
 
-def open_vector(path: Path, member: str | None, head: bytes) -> Delivery:
-    """`member` names one layer where the file holds several.
+def open_vector(
+    path: Path, kind: str, member: str | None, *, encoding: str = "auto",
+    words: frozenset[str] = frozenset(), called: str | None = None,
+) -> Delivery:  # fmt: skip
+    """`member` names one layer where the file holds several; of a drawing, the layer whose
+    entities are wanted. `words`: names that the columns may bear, to tell garbled ones.
+    `called`: the file's name in messages, where it came in an archive.
 
     Raises SourceError for a file that can't be read, or that holds several layers and none was
     named, and UnknownFrame for a stated frame that means nothing."""
-    name, source = path.name, str(path)
-    kind = "GeoPackage" if head.startswith(b"SQLite") else "GML"
-    if head.startswith(b"PK"):
-        file, member = _in_zip(path, member)
-        source = f"/vsizip/{path.absolute()}/{file}"
-        kind = f"{Path(file).suffix[1:].upper()} (zip)"
-    elif head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{"):
-        kind = "GeoJSON"
-    with gdal_errors(name):
-        found = [str(row[0]) for row in pyogrio.list_layers(source)]
-    layer = _one(found, member, name)
-    with gdal_errors(name):
-        info = pyogrio.read_info(source, layer=layer, force_feature_count=True)
-    declared, evidence = _frame(info.get("crs"), kind, name)
-    count = int(info["features"])
+    name, source = called or path.name, str(path.absolute())
+    drawn = _drawing_encoding(path, encoding) if kind == "DXF" else None
+    options = {"DXF_ENCODING": BYTES} if drawn else None
+    sandbox = Sandbox(name, _files(path, kind), options=options)
+    found = [str(row[0]) for row in sandbox.ask("layers", source=source)["layers"]]
+    wanted = None if kind == "DXF" else member
+    layer = one_of(_worth_naming(sandbox, source, found, wanted), wanted, name)
+    info = sandbox.ask("info", source=source, layer=layer)
+    found_in, asked = drawn, None
+    if drawn is None and (info["encoding"] or "UTF-8").upper() not in ("UTF-8", "UTF8"):
+        asked = BYTES  # GDAL does not know its encoding: take the bytes and find it
+        info = sandbox.ask("info", source=source, layer=layer, encoding=asked)
+        data = "\n".join([*info["fields"], *info["sample"]]).encode(BYTES, "replace")
+        found_in = find_encoding(data, name, encoding)
+    mend = no_mend if found_in else find_mend([*info["fields"], *info["sample"]], words)
+    declared, evidence = _frame(info["crs"], kind, name)
 
     def read(frame: Frame | None) -> Iterator[RawBatch]:
-        for start in range(0, count, BATCH):
-            yield _batch(source, layer, start, name)
+        only = member if kind == "DXF" else None
+        done = 0
+        for rows in batches(sandbox, source, layer, asked):
+            numbers = np.arange(done + 1, done + 1 + len(rows.fids))
+            done += len(rows.fids)
+            yield of_drawing_layer(to_batch(rows, numbers, found_in, mend), only)
 
     return Delivery(
         path=path,
         format=kind,
-        digest=file_digest(path),
-        encoding=None,
+        digest=file_digest(*([path] if path.is_file() else sorted(path.glob("*")))),
+        encoding=mend.text or found_in,
         declared=declared,
         evidence=evidence,
         read=read,
     )
 
 
-def _in_zip(path: Path, member: str | None) -> tuple[str, str | None]:
-    """The readable file in the archive, and the layer wanted in it."""
+def batches(
+    sandbox: Sandbox, source: str, layer: str | None, encoding: str | None
+) -> Iterator[Rows]:
+    """The rows of a layer. The next ones are read while the caller works on these."""
+    facts = {"source": source, "layer": layer, "encoding": encoding, "size": BATCH}
+    start = 0
+    number = sandbox.send("read", **facts, start=start)
+    while True:
+        rows = sandbox.rows(number)
+        if not len(rows.fids):
+            return
+        start += len(rows.fids)
+        number = sandbox.send("read", **facts, start=start)
+        yield rows
+
+
+def to_batch(rows: Rows, numbers: NDArray[np.int64], encoding: str | None, mend: Mend) -> RawBatch:
+    """Rows with their texts as they should read, under the row `numbers`. `encoding`: the texts
+    came byte for byte and are in it."""
+
+    def text(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return mend(_from_bytes(value, encoding) if encoding else value) or None
+
+    columns: dict[str, NDArray[np.object_]] = {
+        str(text(name)): objects(map(text, column)) if column.dtype == object else values(column)
+        for name, column in zip(rows.names, rows.columns, strict=True)
+    }
+    return without_numberless(RawBatch(columns=columns, geometry=rows.geometry, rows=numbers))
+
+
+def _from_bytes(text: str, encoding: str) -> str:
+    """A text of one character a byte; one with others (\\U+7BA1 in a drawing) is right already."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            infos = archive.infolist()
-    except zipfile.BadZipFile as exc:
-        raise SourceError(
-            zh=f"{path.name} 不是完好的 ZIP。请重新打包",
-            en=f"{path.name} is not a whole ZIP. Pack it again",
-            source=path.name,
-        ) from exc
-    unsafe = [i.filename for i in infos if i.filename.startswith("/") or ".." in i.filename]
-    size, packed = sum(i.file_size for i in infos), sum(i.compress_size for i in infos)
-    if unsafe or len(infos) > MAX_MEMBERS or size > max(MAX_RATIO * packed, 1) or size > MAX_BYTES:
-        raise SourceError(
-            zh=f"{path.name} 不安全（路径越界、文件过多或压缩比过高），拒收",
-            en=f"{path.name} is not safe (paths outside, too many files, or packed too tightly): "
-            f"refused",
-            source=path.name,
+        return decode(text.encode(BYTES), encoding)
+    except UnicodeEncodeError:
+        return text
+
+
+def without_numberless(batch: RawBatch) -> RawBatch:
+    """The batch less the geometries with a coordinate that is no number: GDAL takes NaN for one."""
+    xy, index = shapely.get_coordinates(batch.geometry, return_index=True)
+    bad = np.unique(index[~np.isfinite(xy).all(axis=1)])
+    if not len(bad):
+        return batch
+    keep = np.ones(len(batch), dtype=bool)
+    keep[bad] = False
+    rejects = tuple(
+        Reject(
+            row=int(batch.rows[i]),
+            code="invalid_geometry",
+            zh="坐标不是数（NaN 或无穷大）。请补上坐标",
+            en="a coordinate is no number (NaN or infinite). Give it",
+            raw=batch.raw_row(i),
         )
-    names = [i.filename for i in infos if i.filename.lower().endswith(READABLE)]
-    if member:
-        for name in names:
-            if member in (name, Path(name).name, Path(name).stem):
-                return name, None
-    return _one(names, None if member is None else member, path.name), None
+        for i in bad.tolist()
+    )
+    return _kept(replace(batch, rejects=(*batch.rejects, *rejects)), keep)
 
 
-def _one(found: list[str], wanted: str | None, source: str) -> str:
+def of_drawing_layer(batch: RawBatch, layer: str | None) -> RawBatch:
+    """The entities on one layer of a drawing; all of them where none is named."""
+    if layer is None or "Layer" not in batch.columns:
+        return batch
+    return _kept(batch, np.array([v == layer for v in batch.columns["Layer"]], dtype=bool))
+
+
+def _kept(batch: RawBatch, keep: NDArray[np.bool_]) -> RawBatch:
+    return replace(
+        batch,
+        columns={name: column[keep] for name, column in batch.columns.items()},
+        geometry=batch.geometry[keep],
+        rows=batch.rows[keep],
+    )
+
+
+def values(column: NDArray[Any]) -> NDArray[np.object_]:
+    """A column of numbers or dates as Python values; missing is None."""
+    if column.dtype.kind == "M":
+        return objects(None if np.isnat(v) else v.item() for v in column)
+    if column.dtype.kind == "f":
+        return objects(None if v != v else v for v in column.tolist())
+    return objects(column.tolist())
+
+
+def _files(path: Path, kind: str) -> list[Path]:
+    """What the reading process may see."""
+    if kind == "EDIGEO":
+        return [path.parent]
+    if kind in COMPANIONS:
+        return [path, *sorted(p for p in path.parent.glob("*") if p.stem == path.stem)]
+    return [path]
+
+
+def _drawing_encoding(path: Path, encoding: str) -> str:
+    """A drawing's `$DWGCODEPAGE` is missing or lies: its bytes decide."""
+    with path.open("rb") as file:
+        probe = file.read(PROBE)
+    return find_encoding(probe[: probe.rfind(b"\n") + 1] or probe, path.name, encoding)
+
+
+def _worth_naming(sandbox: Sandbox, source: str, found: list[str], wanted: str | None) -> list[str]:
+    """The layers that hold something, where several are there and none is named."""
+    if wanted is not None or len(found) < 2:
+        return found
+    full = [n for n in found if sandbox.ask("info", source=source, layer=n)["features"]]
+    return full if len(full) == 1 else found
+
+
+def one_of(found: list[str], wanted: str | None, source: str) -> str:
+    """The one name of `found`, or the one that is wanted. Raises SourceError that lists them."""
     if wanted is None and len(found) == 1:
         return found[0]
     if wanted is not None and wanted in found:
@@ -126,27 +210,9 @@ def _frame(crs: str | None, kind: str, source: str) -> tuple[Frame | None, tuple
     evidence = (f"{source} ({kind}): {crs[:120]}",)
     if crs.startswith("EPSG:") or crs == "OGC:CRS84":
         return norm_frame("EPSG:4326" if crs == "OGC:CRS84" else crs), evidence
-    return frame_from_prj(crs), evidence
-
-
-def _batch(source: str, layer: str, start: int, name: str) -> RawBatch:
-    with gdal_errors(name):
-        meta, _, wkb, data = pyogrio.raw.read(
-            source, layer=layer, skip_features=start, max_features=BATCH
-        )
-    columns: dict[str, Any] = {
-        field: values(column) if column.dtype != object else objects(_plain(v) for v in column)
-        for field, column in zip(meta["fields"], data, strict=True)
-    }
-    return RawBatch(
-        columns=columns,
-        geometry=objects(shapely.from_wkb(wkb, on_invalid="fix")),
-        rows=np.arange(start + 1, start + 1 + len(wkb), dtype=np.int64),
-    )
-
-
-def _plain(value: object) -> object:
-    """Lists (GML and GeoJSON have them) as their JSON text; an empty text is None."""
-    if isinstance(value, np.ndarray):
-        return json.dumps(value.tolist(), ensure_ascii=False, default=str) if len(value) else None
-    return None if isinstance(value, str) and value == "" else value
+    try:
+        return frame_from_prj(crs), evidence
+    except UnknownFrame:
+        if not kind.startswith("MapInfo"):
+            raise
+        return None, ()  # its datum 0 states nothing; the sender or the diagnosis may
