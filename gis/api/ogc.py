@@ -25,7 +25,7 @@ from gis.api.answers import HTML, JSON, answer, base_url, wants_html
 from gis.api.config import GRID
 from gis.api.failures import error_answer
 from gis.api.filtering import FILTER
-from gis.api.openapi import conformance, openapi_document
+from gis.api.openapi import conformance, openapi_document, queryables
 from gis.api.pages import page
 from gis.api.parameters import read_item, read_items
 from gis.api.refusals import Refused, no_grid
@@ -95,7 +95,7 @@ def routes() -> list[Route]:
         Route("/collections", _route(core.describe_collections, "collections.html")),
         Route(one, _route(core.describe_collections, "collection.html", "layer")),
         Route(f"{one}/schema", _route(core.get_collection_schema, None, "layer")),
-        Route(f"{one}/queryables", _route(itemtypes.get_collection_queryables, None, "layer")),
+        Route(f"{one}/queryables", _route(_queryables, None, "layer")),
         Route(f"{one}/tiles", _route(tiles.get_collection_tiles, None, "layer")),
         Route(grid, _route(tiles.get_collection_tiles_metadata, None, "layer", "grid")),
         Route(
@@ -184,6 +184,14 @@ def get_openapi(request: Request) -> Response:
 def _conformance(api: Any, asked: Any) -> tuple[dict[str, Any], int, Any]:
     headers, status, body = core.conformance(api, asked)
     return headers, status, orjson.dumps(conformance(orjson.loads(body)))
+
+
+def _queryables(api: Any, asked: Any, layer: str) -> tuple[dict[str, Any], int, Any]:
+    headers, status, body = itemtypes.get_collection_queryables(api, asked, layer)
+    if status == 200:
+        registry = SERVING.get().registry
+        body = orjson.dumps(queryables(orjson.loads(body), registry.get(layer), registry))
+    return headers, status, body
 
 
 def _route(

@@ -1,7 +1,8 @@
-"""The OpenAPI document and the conformance list: pygeoapi's, made true and complete in itself.
+"""The OpenAPI document, the conformance list and the queryables: pygeoapi's, made true and
+complete in themselves.
 
-pygeoapi promises CQL2 and editing for every collection, leaves out valid time, and refers to
-schemas on other people's servers, which a department's network can't reach.
+pygeoapi promises half of CQL2 and editing for every collection, leaves out valid time, and refers
+to schemas on other people's servers, which a department's network can't reach.
 """
 
 from __future__ import annotations
@@ -11,9 +12,32 @@ from typing import Any
 
 from pygeoapi.openapi import get_oas_30
 
+from gis.api.axes import CRS84
+from gis.api.downloads import FORMATS
+from gis.api.filtering import LANGUAGES
+from gis.api.filtering import MOST_LETTERS as WORDS_LETTERS
+from gis.api.providers.features import schema_of
 from gis.api.service import SERVING, Service
+from gis.layers import Layer, Registry
+from gis.store.filters import MOST_LETTERS
 
-# Conformance classes that pygeoapi declares and we do not offer (yet).
+FILTER_CLASSES = tuple(
+    f"http://www.opengis.net/spec/{name}"
+    for name in (
+        *(f"ogcapi-features-3/1.0/conf/{n}" for n in ("filter", "features-filter")),
+        *(
+            f"cql2/1.0/conf/{n}"
+            for n in (
+                *("cql2-text", "cql2-json", "basic-cql2", "advanced-comparison-operators"),
+                *("case-insensitive-comparison", "accent-insensitive-comparison"),
+                *("basic-spatial-functions", "basic-spatial-functions-plus"),
+                *("temporal-functions", "property-property", "arithmetic"),
+            )
+        ),
+        "json-fg-1/0.3/conf/core",
+    )
+)
+# Conformance classes that pygeoapi declares and we do not offer (yet), or not by its reader.
 NOT_OURS = ("cql2", "ogcapi-features-4", "ogcapi-records", "coverage", "ogcapi-processes")
 DATETIME = {
     "name": "datetime",
@@ -42,6 +66,52 @@ RESULTTYPE = {
     "required": False,
     "description": "hits: only how many match. 只要数量",
     "schema": {"type": "string", "enum": ["results", "hits"], "default": "results"},
+}
+FILTERING: dict[str, dict[str, Any]] = {
+    "filter": {
+        "name": "filter",
+        "in": "query",
+        "required": False,
+        "description": "Only where this CQL2 is true. 只要满足该 CQL2 条件的要素",
+        "schema": {"type": "string", "maxLength": MOST_LETTERS},
+        "example": "height_m > 60 AND S_INTERSECTS(geometry, BBOX(114.0,32.9,114.1,33.1))",
+    },
+    "filter-lang": {
+        "name": "filter-lang",
+        "in": "query",
+        "required": False,
+        "schema": {"type": "string", "enum": list(LANGUAGES), "default": "cql2-text"},
+    },
+    "filter-crs": {
+        "name": "filter-crs",
+        "in": "query",
+        "required": False,
+        "description": "System of the geometries in filter. 条件中几何的坐标系",
+        "schema": {"type": "string", "format": "uri", "default": CRS84},
+    },
+}
+PAGING: dict[str, dict[str, Any]] = {
+    "q": {
+        "name": "q",
+        "in": "query",
+        "required": False,
+        "description": "Words with commas: what holds any of them. 逗号分隔的词，含其一即可",
+        "schema": {"type": "string", "minLength": 1, "maxLength": WORDS_LETTERS},
+    },
+    "after": {
+        "name": "after",
+        "in": "query",
+        "required": False,
+        "description": "Go on behind a row; taken from a next link. 翻页标记，取自 next 链接",
+        "schema": {"type": "string"},
+    },
+}
+POST = {
+    "summary": "Items by a filter in CQL2 JSON 按 CQL2 JSON 条件查询",
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    },
 }
 SORTBY = {
     "name": "sortby",
@@ -98,6 +168,7 @@ def openapi_document(service: Service, base: str) -> dict[str, Any]:
     for path, operations in document["paths"].items():
         _make_true(path, operations)
     document["components"]["schemas"]["exception"] = EXCEPTION
+    document["components"]["parameters"] |= FILTERING | PAGING
     closed = _closed(document)
     assert isinstance(closed, dict)
     return closed
@@ -106,7 +177,25 @@ def openapi_document(service: Service, base: str) -> dict[str, Any]:
 def conformance(document: dict[str, Any]) -> dict[str, Any]:
     """pygeoapi's list without what this server does not do."""
     kept = [uri for uri in document["conformsTo"] if not any(word in uri for word in NOT_OURS)]
-    return document | {"conformsTo": kept}
+    return document | {"conformsTo": sorted({*kept, *FILTER_CLASSES})}
+
+
+def queryables(document: dict[str, Any], layer: Layer, registry: Registry) -> dict[str, Any]:
+    """pygeoapi's list with titles and codes, and what else a filter may name."""
+    times = {
+        name: {"title": title, "type": "string", "format": "date-time"}
+        for name, title in (
+            ("valid_from", "有效自 / Valid from"),
+            ("valid_to", "有效至 / Valid to"),
+        )
+    }
+    named = {
+        "id": {"title": "编号 / Number", "type": "integer", "x-ogc-role": "id"},
+        **{field.name: schema_of(field, registry) for field in layer.fields},
+        **times,
+    }
+    geometry = {"geometry": document["properties"]["geometry"]}
+    return document | {"properties": geometry | named, "additionalProperties": False}
 
 
 def _make_true(path: str, operations: dict[str, Any]) -> None:
@@ -115,11 +204,29 @@ def _make_true(path: str, operations: dict[str, Any]) -> None:
     get = operations.get("get", {})
     parameters = get.get("parameters", [])
     if path.endswith("/items"):
-        parameters += [DATETIME, GRIDCODE, RESULTTYPE]
+        parameters += [DATETIME, GRIDCODE, RESULTTYPE, *map(_shared, (*FILTERING, *PAGING))]
+        for parameter in parameters:
+            if parameter.get("name") == "f":
+                parameter["schema"]["enum"] = ["json", "html", "jsonfg", "jsonld", *FORMATS]
     elif path.endswith(("/items/{featureId}", "/{tileCol}")):
         parameters.append(DATETIME)
+        if path.endswith("/{tileCol}"):
+            parameters += map(_shared, FILTERING)
     # what pygeoapi calls vendor-specific is any name at all; unknown names are refused here
     get["parameters"] = [p for p in parameters if not _names(p, "vendorSpecificParameters")]
+    if path.endswith("/items"):
+        also = [p for p in get["parameters"] if p.get("name") not in ("f", *FILTERING)]
+        layer = path.split("/")[2]
+        operations["post"] = POST | {
+            "operationId": f"filter_{layer}",
+            "tags": get.get("tags", []),
+            "parameters": [p for p in also if not any(_names(p, n) for n in FILTERING)],
+            "responses": get["responses"],
+        }
+
+
+def _shared(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/parameters/{name}"}
 
 
 def _names(parameter: dict[str, Any], name: str) -> bool:
