@@ -56,9 +56,9 @@ def open_delivery(path: Path, *, layer: Layer, encoding: str = "auto") -> Delive
     return _open(path, kind, member or None, layer, encoding, path.name)
 
 
-def sniff(path: Path) -> str:
-    """Format of a file. Raises SourceError where there is nothing to read, or
-    nothing we read."""
+def sniff(path: Path, called: str | None = None) -> str:
+    """Format of a file, `called` so in messages. Raises SourceError where there is nothing to
+    read, or nothing we read."""
     if path.is_dir():
         if any(path.glob("*.gdbtable")):
             return "FileGDB"
@@ -69,10 +69,10 @@ def sniff(path: Path) -> str:
             "which layer each file goes to",
             source=path.name,
         )
-    head = _head(path)
-    for begins, name, zh, en in FOREIGN:
+    head, name = _head(path), called or path.name
+    for begins, known, zh, en in FOREIGN:
         if head.startswith(begins):
-            raise _foreign(path, name, zh, en)
+            raise _foreign(name, known, zh, en)
     kind = kind_of(head, path.suffix.lower())
     if kind == "ZIP" and (office := _office(path)):
         return office
@@ -82,13 +82,13 @@ def sniff(path: Path) -> str:
         kind = "CSV"
     if kind == "INTERLIS 2 (XTF)":
         raise _foreign(
-            path, kind, "请用 ili2gpkg 转为 GeoPackage", "convert it to GeoPackage with ili2gpkg"
+            name, kind, "请用 ili2gpkg 转为 GeoPackage", "convert it to GeoPackage with ili2gpkg"
         )
     if kind is None:
         raise SourceError(
-            zh=f"{path.name} 不是能读的格式。可读：{READABLE}（也可打成 ZIP）",
-            en=f"{path.name} is of no format read here. Readable: {READABLE} (also zipped)",
-            source=path.name,
+            zh=f"{name} 不是能读的格式。可读：{READABLE}（也可打成 ZIP）",
+            en=f"{name} is of no format read here. Readable: {READABLE} (also zipped)",
+            source=name,
         )
     return kind
 
@@ -99,7 +99,7 @@ def _open(
     words = words_of(layer)
     _refuse_too_long(path, kind)
     if kind in ("GML", "KML", "CityGML"):
-        _refuse_entities(path)
+        _refuse_entities(path, called)
     if kind == "Shapefile":
         return shapefile.open_shapefile(path, encoding=encoding, words=words)
     if kind in rasters.DRIVERS:
@@ -134,7 +134,7 @@ def _in_archive(path: Path, wanted: str, layer: Layer, encoding: str) -> Deliver
         vector.one_of([m.name for m in (named or choices)], name or None, path.name)
     unpacked = archives.Unpacked()
     inside = archives.unpack(path, found, named[0], unpacked)
-    kind = sniff(inside)
+    kind = sniff(inside, f"{path.name}|{named[0].name}")
     if kind in ("ZIP", "TAR"):
         raise SourceError(
             zh=f"{path.name} 包中有包，拒收。请解开后再送",
@@ -171,25 +171,25 @@ def _refuse_too_long(path: Path, kind: str) -> None:
         )
 
 
-def _refuse_entities(path: Path) -> None:
+def _refuse_entities(path: Path, called: str) -> None:
     """No delivery needs a document type; those that have one may define entities without end."""
     with path.open("rb") as file:
         text = file.read(PROLOGUE)
     if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
         raise SourceError(
-            zh=f"{path.name} 含有 DOCTYPE 或实体定义，拒收。请重新导出，不带文档类型",
-            en=f"{path.name} holds a DOCTYPE or entities: refused. Export it without",
-            source=path.name,
+            zh=f"{called} 含有 DOCTYPE 或实体定义，拒收。请重新导出，不带文档类型",
+            en=f"{called} holds a DOCTYPE or entities: refused. Export it without",
+            source=called,
             unsafe="entities",
         )
 
 
-def _foreign(path: Path, name: str, zh: str, en: str) -> SourceError:
+def _foreign(name: str, known: str, zh: str, en: str) -> SourceError:
     return SourceError(
-        zh=f"{path.name} 是 {name}，这里不读。{zh}",
-        en=f"{path.name} is {name}, which is not read here: {en}",
-        source=path.name,
-        format=name,
+        zh=f"{name} 是 {known}，这里不读。{zh}",
+        en=f"{name} is {known}, which is not read here: {en}",
+        source=name,
+        format=known,
     )
 
 
