@@ -17,7 +17,8 @@ from gis.store.filters_json import parse_json
 from gis.store.filters_text import parse_text
 
 FILTER = ("filter", "filter-lang", "filter-crs")
-LANGUAGES = {"cql2-text": parse_text, "cql2-json": parse_json}
+# cql-text is what GDAL looks for and sends, by the name that the draft had
+LANGUAGES = {"cql2-text": parse_text, "cql2-json": parse_json, "cql-text": parse_text}
 MOST_WORDS, MOST_LETTERS = 8, 100
 
 

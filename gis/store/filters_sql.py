@@ -263,7 +263,8 @@ class _Writer:
         for node, other, is_left in ((a, right, True), (b, left, False)):
             text = node.value if isinstance(node, Value) else None
             if isinstance(text, str) and other.kind in ("date", "datetime"):
-                read = self._literal(moment(text, node.at))
+                # GDAL writes a date as 2024-05-20T
+                read = self._literal(moment(text.removesuffix("T"), node.at))
                 left, right = (read, right) if is_left else (left, read)
         if {left.kind, right.kind} == {"date", "datetime"}:
             return _moments(left), _moments(right)

@@ -32,8 +32,8 @@ from gis.store.filters import (
 # how tightly an operator binds; NOT stands between AND and the comparisons
 BINDING = {"or": 1, "and": 2, "+": 5, "-": 5, "*": 6, "/": 6, "%": 6, "div": 6, "^": 7}
 NOT, COMPARED, SUM, SIGN = 3, 4, 5, 8
-PREDICATES = ("like", "between", "in", "is", "not")
-WORDS = ("and", "or", "not", "like", "between", "in", "is", "null", "div", "true", "false")
+PREDICATES = ("like", "ilike", "between", "in", "is", "not")  # ILIKE: what GDAL sends
+WORDS = ("and", "or", "not", "like", "ilike", "between", "in", "is", "null", "div", "true", "false")
 LETTER = (
     "A-Za-z_:\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff\u0370-\u037d\u037f-\u1ffe\u200c\u200d"
     "\u2070-\u218f\u2c00-\u2fef\u3001-\ud7ff\uf900-\ufdcf\ufdf0-\ufffd"
@@ -156,6 +156,9 @@ class _Parser:
         negated = self.accept("not")
         if self.accept("like"):
             found = Call("like", (left, self.expression(SUM)), at)
+        elif self.accept("ilike"):
+            pattern = self.expression(SUM)
+            found = Call("like", (Call("casei", (left,), at), Call("casei", (pattern,), at)), at)
         elif self.accept("between"):
             low = self.expression(SUM)
             self.expect("and")

@@ -273,6 +273,8 @@ def wood(trees: Layer, deliver: Any) -> Layer:
         ("T_INTERSECTS(INTERVAL(valid_from, valid_to), INTERVAL('2999-01-01', '..'))", 10),
         ("valid_to IS NULL", 10),
         ("CASEI(kind) LIKE casei('%OA%')", 5),
+        ("kind ILIKE '%OA%' AND NOT kind ILIKE 'x'", 5),
+        ("planted_on >= '2020-01-09T'", 2),
         ("S_WITHIN(geometry, BBOX(114.0005, 32.9, 114.0035, 33.1))", 3),
         ("NOT S_INTERSECTS(geometry, POINT(114.001 33.0))", 9),
         ("S_INTERSECTS(geometry, GEOMETRYCOLLECTION(POINT(114.001 33),LINESTRING(1 1,2 2)))", 1),
