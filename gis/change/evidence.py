@@ -9,8 +9,8 @@ import shapely
 
 from gis.change.engines.contract import Candidate
 from gis.change.facts import Facts
+from gis.change.known import Verdict
 from gis.change.polygons import to_storage
-from gis.change.rules import Verdict
 from gis.store import RunHead
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from gis.change.engines.contract import Candidate
-from gis.change.rules import RED_LINES, Known, Ref, Rows
+from gis.change.known import RED_LINES, Known, Ref, Rows
 from gis.coords import STORAGE, Frame, normalise
 from gis.layers import Registry
 from gis.store import FeatureRows, Instant, LayerQuery, Store, count, rows, version_at
@@ -37,19 +38,19 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Rows on the image's date, and the buildings of the earlier image's date (`standing`).
-    `sources` hold them all, by layer, for the evidence."""
+    """What the rules need (`known`), and the counties. `sources` hold all rows by layer, for the
+    evidence: those of the image's date, buildings of the earlier image's."""
 
     frame: Frame
     known: Known
-    parcels: Rows
     counties: Rows
-    standing: Rows
     sources: Mapping[str, Source]
 
     def place_of(self, change: Candidate) -> tuple[Ref | None, Ref | None]:
         """County and parcel in which most of the change lies."""
-        return _most(self.counties, change.mask), _most(self.parcels, change.mask)
+        found = ((layer, layer.most(change.mask)) for layer in (self.counties, self.known.parcels))
+        county, parcel = (None if i is None else layer.ref(i) for layer, i in found)
+        return county, parcel
 
     def value(self, ref: Ref, name: str) -> Any:
         """A field of a row."""
@@ -58,8 +59,9 @@ class Facts:
 
     def stood(self, change: Candidate) -> bool:
         """Whether the register had a building on most of the place at the earlier date."""
-        mine = self.standing.touching(change.mask)
-        common = shapely.union_all(self.standing.geometry[mine]).intersection(change.mask).area
+        standing = self.known.standing
+        mine = standing.touching(change.mask)
+        common = shapely.union_all(standing.geometry[mine]).intersection(change.mask).area
         return bool(common >= STANDS * change.mask.area)
 
     def content(self, ref: Ref, near: BaseGeometry) -> dict[str, Any]:
@@ -95,9 +97,11 @@ def gather(
     *,
     at: datetime,
     earlier: datetime,
+    built: NDArray[np.object_],
     position_error_m: float,
 ) -> Facts:
-    """Read what rules and places need. bounds: west, south, east, north in `frame`, metres."""
+    """Read what rules and places need. bounds: west, south, east, north in `frame`, metres;
+    built: outlines of what is new, in `frame`."""
     box = shapely.box(*bounds).segmentize(500.0).buffer(50.0)
     [degrees] = normalise(np.array([box], dtype=object), frame).geometry
     near: BBox = degrees.bounds
@@ -113,6 +117,7 @@ def gather(
         "planning_permits": read("planning_permits", at),
         "red_lines": _with(read("red_lines", at), everywhere),
         "parcels": read("parcels", at),
+        "land_use_plan": read("land_use_plan", at),
         "admin_areas": read("admin_areas", at, level="county"),
         "buildings": read("buildings", earlier),
     }
@@ -122,14 +127,16 @@ def gather(
             at=at.date(),
             permits=sources["planning_permits"].rows,
             red_lines=sources["red_lines"].rows,
+            parcels=sources["parcels"].rows,
+            plan=sources["land_use_plan"].rows,
+            standing=sources["buildings"].rows,
+            built=built,
             lines_loaded=frozenset(
                 kind for kind in RED_LINES if _holds(store, registry, "red_lines", at, kind=kind)
             ),
             position_error_m=position_error_m,
         ),
-        parcels=sources["parcels"].rows,
         counties=sources["admin_areas"].rows,
-        standing=sources["buildings"].rows,
         sources=sources,
     )
 
@@ -214,14 +221,6 @@ def _with(first: Source, second: Source) -> Source:
         accuracy_m=first.rows.accuracy_m,
     )
     return Source(rows=merged, stored=stored, delivery=first.delivery)
-
-
-def _most(layer: Rows, shape: shapely.Polygon) -> Ref | None:
-    mine = layer.touching(shape)
-    if not mine:
-        return None
-    shared = shapely.area(shapely.intersection(layer.geometry[mine], shape))
-    return layer.ref(mine[int(np.argmax(shared))])
 
 
 def _index(layer: Rows, ref: Ref) -> int:

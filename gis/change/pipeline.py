@@ -26,10 +26,11 @@ from gis.change.chips import chips
 from gis.change.engines import Candidate, Candidates, engine_of
 from gis.change.evidence import record_of
 from gis.change.facts import Facts, gather
+from gis.change.known import RuleSet, Verdict
 from gis.change.pair import Box, Pair, pair_of, sheets
 from gis.change.polygons import to_storage
 from gis.change.rasters import Kind, Raster, describe
-from gis.change.rules import RuleSet, Verdict, judge
+from gis.change.rules import judge
 from gis.errors import ChangeError
 from gis.layers import Registry
 from gis.store import Finding, RunHead, Store, StoredAlert, StoredRun, store_run
@@ -261,6 +262,7 @@ def _judged(
         (west, south, east, north),
         at=at,
         earlier=earlier,
+        built=masks[[c.kind == "construction" for c in found.items]],
         position_error_m=found.position_error_m,
     )
     changes = [_as_registered(change, facts) for change in found.items]

@@ -106,8 +106,9 @@ def _check_codes(given: tuple[str, ...], known: list[str], name: str) -> None:
 
 def _work_list(found: list[dict[str, Any]]) -> Table:
     table = Table()
-    for name in ("线索 alert", "状态 state", "理由 reasons"):
+    for name in ("线索 alert", "状态 state"):
         table.add_column(name, no_wrap=True)  # what the next command is typed from
+    table.add_column("理由 reasons")
     for name in ("分 score", "m²", "Δh m"):
         table.add_column(name)
     for row in found:

@@ -129,6 +129,11 @@ def fill(store: Store, registry: Registry) -> dict[str, int]:
             [(BARE.buffer(10), {"unit_code": "411702001001GB00001W00000000"})],
             first,
         ),
+        "land_use_plan": deliver(
+            store, registry, "land_use_plan",
+            [(all_of_it, {"plan_id": "GH1", "land_use": "0701"})],
+            first,
+        ),
     }  # fmt: skip
 
 

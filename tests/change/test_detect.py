@@ -147,7 +147,7 @@ def test_evidence_shows_what_was_seen(store: Store, registry: Registry, files: F
     assert reason["figures"]["height_m"] == pytest.approx(24.0, abs=0.8)
     assert reason["consulted"][0]["layer"] == "planning_permits"
     seen = {row["layer"]: row for row in case["consulted"]}
-    assert set(seen) == {"planning_permits", "red_lines", "admin_areas"}
+    assert set(seen) == {"planning_permits", "red_lines", "admin_areas", "land_use_plan"}
     assert seen["planning_permits"]["properties"]["permit_no"] == "建字2"
     assert seen["planning_permits"]["properties"]["height_max_m"] == 15.0
     assert seen["planning_permits"]["delivery"] == numbers["planning_permits"]

@@ -15,7 +15,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gis.change.engines import Candidate
-from gis.change.rules import Known, Rows, RuleSet, Verdict, judge, load_rules
+from gis.change.known import Known, Rows, RuleSet, Verdict
+from gis.change.rules import judge, load_rules
 from gis.errors import ConfigError
 from gis.layers import Registry
 
@@ -54,8 +55,9 @@ def rows(layer: str, shapes: list[shapely.Polygon], present: bool = True, **colu
 def permits(*of: tuple[shapely.Polygon, float | None, date, date | None]) -> Rows:
     shapes, heights, issued, ends = zip(*of, strict=True) if of else ((), (), (), ())
     return rows(
-        "planning_permits", list(shapes), height_max_m=heights, issued_on=issued, expires_on=ends
-    )
+        "planning_permits", list(shapes), height_max_m=heights, issued_on=issued, expires_on=ends,
+        kind=["construction"] * len(shapes),
+    )  # fmt: skip
 
 
 def lines(**of: shapely.Polygon) -> Rows:
@@ -75,14 +77,24 @@ TOWN = shapely.box(-500, -500, 500, 500)
 
 
 def known(
-    permits_: Rows | None = None, red: Rows | None = None, loaded: frozenset[str] = ALL
+    permits_: Rows | None = None,
+    red: Rows | None = None,
+    loaded: frozenset[str] = ALL,
+    **more: Any,
 ) -> Known:
+    given_: dict[str, Any] = {
+        "parcels": rows("parcels", [FAR]),
+        "plan": rows("land_use_plan", [FAR], land_use=["0103"]),
+        "standing": rows("buildings", []),
+        "built": np.array([PLACE], dtype=object),
+    }
     return Known(
         at=DAY,
         permits=permits(permit()) if permits_ is None else permits_,
         red_lines=lines(town_boundary=TOWN) if red is None else red,
         lines_loaded=loaded,
         position_error_m=0.5,
+        **(given_ | more),
     )
 
 
@@ -118,12 +130,15 @@ def test_a_permitted_building_is_no_suspect(rules: RuleSet) -> None:
 )
 @pytest.mark.parametrize("kind", ["construction", "added_storey"])
 def test_no_permit(rules: RuleSet, permit_: Any, expected: list[str], kind: str) -> None:
-    assert codes(judge(change(kind), known(permits(permit_)), rules)) == expected
+    found = codes(judge(change(kind), known(permits(permit_)), rules))
+    assert [code for code in found if code == "no_permit"] == expected
 
 
 def test_two_permits_cover_together(rules: RuleSet) -> None:
     both = permits(permit(shapely.box(0, 0, 4, 10)), permit(shapely.box(16, 0, 20, 10)))
-    assert codes(judge(change(), known(both), rules)) == []
+    assert codes(judge(change(), known(both), rules)) == ["exceeds_permit"]
+    all_of_it = permits(permit(shapely.box(0, 0, 9, 10)), permit(shapely.box(9, 0, 20, 10)))
+    assert codes(judge(change(), known(all_of_it), rules)) == []
 
 
 def test_an_expired_permit_is_among_what_was_consulted(rules: RuleSet) -> None:
@@ -206,7 +221,8 @@ def test_outside_the_town_boundary(
 def test_what_was_not_loaded_is_not_held_against_anybody(rules: RuleSet) -> None:
     empty = rows("planning_permits", [], present=False)
     nothing = rows("red_lines", [], present=False)
-    verdict = judge(change(), known(empty, nothing, frozenset()), rules)
+    plan = rows("land_use_plan", [], present=False)
+    verdict = judge(change(), known(empty, nothing, frozenset(), plan=plan), rules)
     assert codes(verdict) == []
     assert set(verdict.skipped) == {rule.code for rule in rules.rules}
     assert all("2024-06-10" in en for _, en in verdict.skipped.values())
@@ -220,7 +236,7 @@ def test_a_kind_of_red_line_that_was_not_loaded_is_skipped_alone(rules: RuleSet)
 
 
 def test_permits_that_lie_elsewhere_are_loaded_all_the_same(rules: RuleSet) -> None:
-    elsewhere = replace(permits(), columns={"issued_on": [], "expires_on": []})
+    elsewhere = replace(permits(), columns={"issued_on": [], "expires_on": [], "kind": []})
     assert codes(judge(change(), known(elsewhere), rules)) == ["no_permit"]
 
 
@@ -246,6 +262,131 @@ def test_a_larger_permit_never_makes_a_suspect(
     assert ("no_permit" not in large) or ("no_permit" in small)
 
 
+# --- more than, beside, after and against what was permitted ------------------------------
+
+
+@pytest.mark.parametrize(
+    ("permit_", "expected"),
+    [
+        (permit(shapely.box(-2, -2, 14, 12)), ["exceeds_permit"]),  # 60 m², the band is 12.3
+        (permit(shapely.box(-2, -2, 17.9, 12)), ["exceeds_permit"]),  # 21 m²
+        (permit(shapely.box(-2, -2, 18.1, 12)), []),  # 19 m²: below min_excess_m2
+        (permit(PLACE), []),  # as permitted
+        (permit(PLACE.buffer(-0.5)), []),  # 29 m² all round, but the band is 63
+        (permit(shapely.box(-2, -2, 5.9, 12)), ["no_permit"]),  # nothing to exceed
+    ],
+)
+def test_more_than_was_permitted(rules: RuleSet, permit_: Any, expected: list[str]) -> None:
+    assert codes(judge(change(), known(permits(permit_)), rules)) == expected
+
+
+def test_the_excess_is_a_figure(rules: RuleSet) -> None:
+    wide = permits(permit(shapely.box(-2, -2, 14, 12)))
+    [reason] = judge(change(), known(wide), rules).reasons
+    assert reason.figures["excess_m2"] == pytest.approx(60)
+    assert reason.figures["permitted_m2"] == pytest.approx(140)
+    assert reason.figures["band_m2"] == pytest.approx(11 * np.hypot(0.5, 1.0))
+    assert reason.consulted == (("planning_permits", 1, 101),)
+
+
+PARCEL = shapely.box(-10, -10, 100, 30)
+WEST_OF_IT = shapely.box(60, 0, 80, 10)  # where the permit is: 40 m from the place
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({}, ["no_permit", "off_site"]),
+        ({"parcels": rows("parcels", [FAR])}, ["no_permit"]),  # no parcel here
+        ({"parcels": rows("parcels", [shapely.box(-10, -10, 50, 30)])}, ["no_permit"]),
+        ({"parcels": rows("parcels", [shapely.box(-10, -10, 69, 30)])}, ["no_permit"]),  # 45 %
+        ({"standing": rows("buildings", [WEST_OF_IT])}, ["no_permit"]),  # the permit was used
+        ({"standing": rows("buildings", [shapely.box(60, 0, 61, 10)])}, ["no_permit", "off_site"]),
+        ({"built": np.array([PLACE, WEST_OF_IT], dtype=object)}, ["no_permit"]),
+    ],
+)
+def test_beside_its_permit(rules: RuleSet, more: dict[str, Any], expected: list[str]) -> None:
+    at = {"parcels": rows("parcels", [PARCEL])} | more
+    assert codes(judge(change(), known(permits(permit(WEST_OF_IT)), **at), rules)) == expected
+
+
+def test_a_permit_that_ended_is_not_built_beside(rules: RuleSet) -> None:
+    old = permits(permit(WEST_OF_IT, ends=date(2024, 6, 9)))
+    at: dict[str, Any] = {"parcels": rows("parcels", [PARCEL])}
+    assert codes(judge(change(), known(old, **at), rules)) == ["no_permit"]
+
+
+def test_off_site_names_the_permit_and_the_parcel(rules: RuleSet) -> None:
+    at: dict[str, Any] = {"parcels": rows("parcels", [PARCEL])}
+    reason = judge(change(), known(permits(permit(WEST_OF_IT)), **at), rules).reasons[1]
+    assert reason.consulted == (("planning_permits", 1, 101), ("parcels", 1, 101))
+    assert reason.figures["distance_m"] == pytest.approx(40)
+
+
+def temporary(ends: date, kind: str = "temporary", shape: shapely.Polygon = AROUND) -> Rows:
+    return rows(
+        "planning_permits", [shape], height_max_m=[12.0], issued_on=[date(2022, 1, 1)],
+        expires_on=[ends], kind=[kind],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("permits_", "expected"),
+    [
+        (temporary(date(2024, 6, 9)), ["no_permit", "overdue"]),  # ended the day before
+        (temporary(DAY), []),  # its last day
+        (temporary(date(2023, 1, 1), "construction"), ["no_permit"]),
+        (temporary(date(2023, 1, 1), shape=shapely.box(0, 0, 5.9, 10)), ["no_permit"]),
+        (temporary(date(2023, 1, 1), shape=FAR), ["no_permit"]),
+    ],
+)
+def test_past_a_temporary_term(rules: RuleSet, permits_: Rows, expected: list[str]) -> None:
+    assert codes(judge(change(), known(permits_), rules)) == expected
+
+
+def test_days_past_the_term(rules: RuleSet) -> None:
+    reason = judge(change(), known(temporary(date(2024, 5, 31))), rules).reasons[1]
+    assert reason.figures["days_overdue"] == 10
+
+
+@pytest.mark.parametrize(
+    ("use", "shape", "expected"),
+    [
+        ("0103", AROUND, ["no_permit", "land_use_mismatch"]),
+        ("1401", shapely.box(-10, -10, 2.5, 20), ["no_permit", "land_use_mismatch"]),  # 25 m²
+        ("1401", shapely.box(-10, -10, 1.0, 20), ["no_permit"]),  # 10 m², within the band
+        ("0701", AROUND, ["no_permit"]),
+        ("16", AROUND, ["no_permit"]),
+    ],
+)
+def test_against_the_plan(
+    rules: RuleSet, use: str, shape: shapely.Polygon, expected: list[str]
+) -> None:
+    plan = rows("land_use_plan", [shape], land_use=[use])
+    assert codes(judge(change(), known(permits(permit(FAR)), plan=plan), rules)) == expected
+
+
+def test_a_permit_outweighs_the_plan(rules: RuleSet) -> None:
+    plan = rows("land_use_plan", [AROUND], land_use=["1401"])
+    verdict = judge(change(), known(plan=plan), rules)
+    assert codes(verdict) == []
+    assert ("land_use_plan", 1, 101) in verdict.consulted
+
+
+def test_layers_that_only_some_rules_need(rules: RuleSet) -> None:
+    verdict = judge(
+        change(),
+        known(
+            permits(permit(FAR)),
+            parcels=rows("parcels", [], present=False),
+            plan=rows("land_use_plan", [], present=False),
+        ),
+        rules,
+    )
+    assert codes(verdict) == ["no_permit"]
+    assert set(verdict.skipped) == {"off_site", "land_use_mismatch"}
+
+
 # --- the file ------------------------------------------------------------------------------
 
 
@@ -266,6 +407,8 @@ def edited(tmp_path: Path, edit: Any) -> Path:
         lambda doc: doc["rules"][0].update(code="no_such_reason", red_line="farmland"),
         lambda doc: doc["rules"][2].update(red_line="swamp"),
         lambda doc: doc["rules"][2].update(side="beside"),
+        lambda doc: doc["rules"][5].pop("min_excess_m2"),
+        lambda doc: doc["rules"][8].update(excluded="0103"),
         lambda doc: doc.update(alert_prefix="A-B"),
         lambda doc: doc.update(min_score="high"),
     ],
