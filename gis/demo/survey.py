@@ -36,9 +36,12 @@ def to_local(geometry: Geometries) -> Geometries:
 def control_points(site: Site) -> list[tuple[str, float, float, float, float]]:
     """name, x_local (north, as surveyors have it), y_local (east), E and N of EPSG:4547."""
     rng = site.rng("control points")
-    angle = np.arange(12) * 2.4  # spread over the city, no two alike
-    reach = 1200.0 + 270.0 * np.arange(12)
-    xy = np.column_stack([reach * np.cos(angle), 0.85 * reach * np.sin(angle)])
+    angle = np.arange(9) * 2.4  # spread over the city, no two alike
+    reach = 1200.0 + 270.0 * np.arange(9)
+    inner = np.column_stack([reach * np.cos(angle), 0.85 * reach * np.sin(angle)])
+    around = np.linspace(0.0, 2 * np.pi, 8, endpoint=False) + 0.3
+    outer = np.column_stack([5000.0 * np.cos(around), 4600.0 * np.sin(around)])
+    xy = np.concatenate([inner, outer])  # the pipes lie between the outer ones
     xy = np.round(xy + rng.uniform(-90, 90, xy.shape), 3)
     local = shapely.get_coordinates(to_local(as_objects([shapely.Point(p) for p in xy])))
     local += rng.normal(0, NOISE_M, local.shape)
