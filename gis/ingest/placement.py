@@ -28,8 +28,12 @@ from gis.errors import FrameMismatch, NoAccurateTransform, UnknownFrame
 from gis.layers import Layer, RawBatch
 from gis.sources import Delivery
 
-# RFC 7946 knows WGS 84 only, so a GeoJSON says it without anybody having meant it.
-BY_DEFAULT = {("GeoJSON", "EPSG:4326")}
+# RFC 7946 and KML know WGS 84 only, so such a file says it without anybody having meant it.
+BY_DEFAULT = {
+    (name + packed, "EPSG:4326")
+    for name in ("GeoJSON", "GeoJSONSeq", "KML")
+    for packed in ("", " (zip)", " (tar)")
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from gis.sources import (
     archives,
     cass,
     citymodels,
+    kml,
     networks,
     parcel_txt,
     rasters,
@@ -35,7 +36,7 @@ from gis.sources.kinds import FOREIGN, kind_of
 HEAD = 4096
 PROLOGUE = 1 << 16  # bytes in which an XML file must come to its root
 MAX_TEXT = 256 << 20  # bytes of a text that is held in memory as a whole
-WHOLE = ("报备坐标 TXT", "CASS .dat", "INP", "CityJSON")
+WHOLE = ("报备坐标 TXT", "CASS .dat", "INP", "CityJSON", "KML")
 READABLE = (
     "Shapefile、GeoPackage、FileGDB、GeoJSON、FlatGeobuf、GML、KML、DXF、MapInfo TAB/MIF、CSV、"
     "XLSX、报备坐标 TXT、CASS .dat、CityJSON、CityGML、EPANET/SWMM INP、EDIGEO、GeoTIFF、IMG、ASC"
@@ -112,6 +113,8 @@ def _open(
         return parcel_txt.open_parcel_txt(path, encoding=encoding)
     if kind == "CASS .dat":
         return cass.open_cass(path, layer=layer, encoding=encoding)
+    if kind == "KML":
+        return kml.open_kml(path, member, encoding=encoding, called=called)
     if kind == "INP":
         return networks.open_network(path, member, layer=layer, encoding=encoding)
     if kind in ("CityJSON", "CityGML"):

@@ -18,7 +18,7 @@ from gis.layers.batch import RawBatch, Reject
 from gis.layers.model import Layer
 from gis.sources.columns import BATCH, by_name
 from gis.sources.delivery import Delivery, file_digest
-from gis.sources.garbled import Mend, find_mend, no_mend
+from gis.sources.garbled import LOST, find_mend, no_mend
 from gis.sources.placing import Wrong, lines, place_points, shapes_from_wkt, without
 from gis.sources.sandbox import Sandbox
 from gis.sources.texts import decode, find_encoding
@@ -121,7 +121,7 @@ def open_spreadsheet(path: Path, member: str | None, *, layer: Layer) -> Deliver
         for rows in batches(sandbox, source, sheet, None):
             numbers = np.arange(done + 1, done + 1 + len(rows.fids))
             done += len(rows.fids)
-            raw = to_batch(rows, numbers, None, Mend())
+            raw = to_batch(rows, numbers, None, no_mend)
             columns = dict(raw.columns)
             shapes, wrong, placing = _shapes(columns, places, wkt, frame, path.name)
             batch = RawBatch(columns=columns, geometry=shapes, rows=numbers, placing=placing)
@@ -148,7 +148,7 @@ def _lines(text: io.TextIOWrapper, source: str) -> Iterator[str]:
                 "Check quotes and line ends",
                 source=source,
             )
-        yield line
+        yield line if LOST not in line else no_mend(line)
 
 
 def _rows(reader: Iterator[list[str]], source: str) -> Iterator[list[str]]:

@@ -1,4 +1,4 @@
-"""Formats that GDAL reads: GeoPackage, FileGDB, GeoJSON, FlatGeobuf, GML, KML, DXF, MapInfo,
+"""Formats that GDAL reads: GeoPackage, FileGDB, GeoJSON, FlatGeobuf, GML, DXF, MapInfo,
 EDIGEO. All of them in a process with limits (`gis.sources.sandbox`)."""
 
 from __future__ import annotations
@@ -43,11 +43,10 @@ def open_vector(
     found = [str(row[0]) for row in sandbox.ask("layers", source=source)["layers"]]
     wanted = None if kind == "DXF" else member
     layer = one_of(_worth_naming(sandbox, source, found, wanted), wanted, name)
-    info = sandbox.ask("info", source=source, layer=layer)
-    found_in, asked = drawn, None
-    if drawn is None and (info["encoding"] or "UTF-8").upper() not in ("UTF-8", "UTF8"):
-        asked = BYTES  # GDAL does not know its encoding: take the bytes and find it
-        info = sandbox.ask("info", source=source, layer=layer, encoding=asked)
+    asked = BYTES if kind.startswith("MapInfo") else None  # GDAL knows few of its encodings
+    info = sandbox.ask("info", source=source, layer=layer, encoding=asked)
+    found_in = drawn
+    if asked:
         data = "\n".join([*info["fields"], *info["sample"]]).encode(BYTES, "replace")
         found_in = find_encoding(data, name, encoding)
     mend = no_mend if found_in else find_mend([*info["fields"], *info["sample"]], words)

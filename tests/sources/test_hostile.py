@@ -20,10 +20,10 @@ import numpy as np
 import pyogrio.raw
 import pytest
 import shapely
+from source_files import read, spreadsheet, zipped
 
 from gis.errors import LayerError, OneMapError, SourceError
-from gis.layers import RawBatch, Registry
-from gis.sources import open_delivery
+from gis.layers import Registry
 from gis.sources.sandbox import Sandbox
 
 SECRET = "机密-DO-NOT-SHOW"
@@ -43,19 +43,7 @@ def within_bounds() -> Iterator[None]:
         assert resource.getrusage(who).ru_maxrss * 1024 < BYTES
 
 
-def read(path: Path | str, registry: Registry, layer: str = "components") -> list[RawBatch]:
-    return list(open_delivery(Path(path), layer=registry.get(layer)).batches())
-
-
 # --- files as bytes -------------------------------------------------------------------------
-
-
-def zipped(members: dict[str, bytes], *, packing: int = zipfile.ZIP_DEFLATED) -> bytes:
-    out = BytesIO()
-    with zipfile.ZipFile(out, "w", packing) as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
-    return out.getvalue()
 
 
 def bomb() -> bytes:
@@ -247,54 +235,11 @@ def test_formula_cells_stay_texts(tmp_path: Path, registry: Registry) -> None:
     [batch] = read(path, registry)
     assert batch.columns["标识码"][0] == '=HYPERLINK("http://x")'
     path = tmp_path / "a.xlsx"
-    path.write_bytes(spreadsheet("<f>WEBSERVICE(&quot;http://127.0.0.1:9&quot;)</f><v>7</v>"))
+    fetching = "<f>WEBSERVICE(&quot;http://127.0.0.1:9&quot;)</f><v>7</v>"
+    rows = [["标识码", "经度", "纬度"], [fetching, "<v>114</v>", "<v>33</v>"]]
+    path.write_bytes(spreadsheet(rows))
     [batch] = read(path, registry)
     assert batch.columns["标识码"][0] == 7
-
-
-def spreadsheet(cell: str) -> bytes:
-    """An XLSX of one row, whose first cell holds `cell`."""
-    ns = "http://schemas.openxmlformats.org"
-    head = "".join(
-        f'<c r="{c}1" t="inlineStr"><is><t>{name}</t></is></c>'
-        for c, name in zip("ABC", ("标识码", "经度", "纬度"), strict=True)
-    )
-    rows = (
-        f'<row r="1">{head}</row><row r="2"><c r="A2">{cell}</c><c r="B2"><v>114</v></c>'
-        '<c r="C2"><v>33</v></c></row>'
-    )
-    return zipped(
-        {
-            "[Content_Types].xml": (
-                f'<Types xmlns="{ns}/package/2006/content-types"><Default Extension="xml" '
-                'ContentType="application/xml"/><Default Extension="rels" ContentType='
-                '"application/vnd.openxmlformats-package.relationships+xml"/><Override PartName='
-                '"/xl/workbook.xml" ContentType="application/vnd.openxmlformats-officedocument.'
-                'spreadsheetml.sheet.main+xml"/><Override PartName="/xl/worksheets/sheet1.xml" '
-                'ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.'
-                'worksheet+xml"/></Types>'
-            ).encode(),
-            "_rels/.rels": (
-                f'<Relationships xmlns="{ns}/package/2006/relationships"><Relationship Id="r1" '
-                f'Type="{ns}/officeDocument/2006/relationships/officeDocument" '
-                'Target="xl/workbook.xml"/></Relationships>'
-            ).encode(),
-            "xl/workbook.xml": (
-                f'<workbook xmlns="{ns}/spreadsheetml/2006/main" xmlns:r="{ns}/officeDocument/'
-                '2006/relationships"><sheets><sheet name="部件" sheetId="1" r:id="r1"/></sheets>'
-                "</workbook>"
-            ).encode(),
-            "xl/_rels/workbook.xml.rels": (
-                f'<Relationships xmlns="{ns}/package/2006/relationships"><Relationship Id="r1" '
-                f'Type="{ns}/officeDocument/2006/relationships/worksheet" '
-                'Target="worksheets/sheet1.xml"/></Relationships>'
-            ).encode(),
-            "xl/worksheets/sheet1.xml": (
-                f'<worksheet xmlns="{ns}/spreadsheetml/2006/main"><sheetData>{rows}</sheetData>'
-                "</worksheet>"
-            ).encode(),
-        }
-    )
 
 
 # --- features -------------------------------------------------------------------------------
