@@ -16,10 +16,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from gis.api import features, health, mapdata, ogc, pages, tilesets, webfiles
+from gis.api import casefile, coordspage, features, health, mapdata, ogc, pages, tilesets, webfiles
 from gis.api.answers import wants_html
 from gis.api.config import read_config, write_config
 from gis.api.failures import on_any_error, on_http_error, on_our_error
+from gis.api.processes.execution import execute
 from gis.api.service import CONNECTIONS, STATEMENT_TIMEOUT_S, THREADS, Service
 from gis.errors import OneMapError
 from gis.layers import Registry, load_registry
@@ -103,8 +104,13 @@ def _routes(hot: bool) -> list[Route]:
         Route("/map/search.json", mapdata.get_search),
         Route("/map/alerts.json", mapdata.get_alerts),
         Route("/map/alerts/{key}.json", mapdata.get_alert),
+        Route("/map/alerts/{key}.html", casefile.get_case),
         Route("/map/alerts/{key}/{chip:path}.png", mapdata.get_chip),
         Route("/map/readings.json", mapdata.get_readings),
+        Route("/coords", coordspage.get_page),
+        Route("/coords/frames.json", coordspage.get_frames),
+        Route("/coords/convert.json", coordspage.post_convert, methods=["POST"]),
+        Route("/processes/{process}/execution", execute, methods=["POST"]),
         Route("/map", webfiles.get_file),
         Route("/map/{path:path}", webfiles.get_file),
         Route("/healthz", health.healthz),

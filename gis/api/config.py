@@ -25,11 +25,14 @@ HEAD = (
 DEFAULT_ITEMS, MOST_ITEMS = 100, 10_000
 GRID = "WebMercatorQuad"
 MVT = "application/vnd.mapbox-vector-tile"
+# Process id -> the class that carries it.
+PROCESSES = {"locate": "gis.api.processes.locate.LocateProcess"}
 LICENSE = "https://www.apache.org/licenses/LICENSE-2.0"
 
 
 def write_config(registry: Registry, settings: Settings) -> str:
-    """The text of `config/pygeoapi.yml`: every layer a collection of features and vector tiles."""
+    """The text of `config/pygeoapi.yml`: every layer a collection of features and vector tiles;
+    what else can be asked."""
     return HEAD + yaml.safe_dump(
         _document(registry, settings), allow_unicode=True, sort_keys=False, width=100
     )
@@ -79,7 +82,13 @@ def _document(registry: Registry, settings: Settings) -> dict[str, Any]:
         "server": _server(settings),
         "logging": {"level": "CRITICAL"},  # what pygeoapi logs, the door answers and counts
         "metadata": _metadata(registry, settings),
-        "resources": {layer.id: _collection(layer, registry) for layer in registry.layers.values()},
+        "resources": {
+            **{layer.id: _collection(layer, registry) for layer in registry.layers.values()},
+            **{
+                name: {"type": "process", "processor": {"name": carrier}}
+                for name, carrier in PROCESSES.items()
+            },
+        },
     }
 
 
@@ -96,7 +105,8 @@ def _server(settings: Settings) -> dict[str, Any]:
         "url": public_url(settings),
         "mimetype": "application/json; charset=UTF-8",
         "encoding": "utf-8",
-        "languages": ["zh-CN", "en-US"],
+        # without territories: pygeoapi can't answer a plain "zh" where only zh-CN is offered
+        "languages": ["zh", "en"],
         "pretty_print": False,
         # pygeoapi wants a background for its pages; ours show none
         "map": {"url": f"{public_url(settings)}/map", "attribution": "One Map"},

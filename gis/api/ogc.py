@@ -28,7 +28,7 @@ from gis.api.filtering import FILTER
 from gis.api.openapi import conformance, openapi_document, queryables
 from gis.api.pages import page
 from gis.api.parameters import read_item, read_items
-from gis.api.refusals import Refused, no_grid
+from gis.api.refusals import Refused, no_grid, no_process
 from gis.api.service import ASKED, SERVING, Service, service_of
 from gis.store.filters import short_enough
 
@@ -83,6 +83,16 @@ class Catalogue:
         text = body.encode() if isinstance(body, str) else bytes(body or b"")
         return int(status), str(headers.get("Content-Type", JSON)), text
 
+    def execute(self, process: str, inputs: dict[str, Any]) -> Any:
+        """What a process answers. Raises NotThere where there is none of that name."""
+        if process not in self._api.manager.processes:
+            raise no_process(process, self._api.manager.processes)
+        token = SERVING.set(self._service)
+        try:
+            return self._api.manager.get_processor(process).execute(inputs)[1]
+        finally:
+            SERVING.reset(token)
+
 
 def routes() -> list[Route]:
     """Every address of the standard that is pygeoapi's to answer."""
@@ -105,6 +115,7 @@ def routes() -> list[Route]:
         Route("/TileMatrixSets", _route(tiles.tilematrixsets)),
         Route("/TileMatrixSets/{grid}", _route(tiles.tilematrixset, None, "grid")),
         Route("/processes", _route(processes.describe_processes)),
+        Route("/processes/{process}", _route(processes.describe_processes, None, "process")),
     ]
 
 

@@ -38,7 +38,7 @@ FILTER_CLASSES = tuple(
     )
 )
 # Conformance classes that pygeoapi declares and we do not offer (yet), or not by its reader.
-NOT_OURS = ("cql2", "ogcapi-features-4", "ogcapi-records", "coverage", "ogcapi-processes")
+NOT_OURS = ("cql2", "ogcapi-features-4", "ogcapi-records", "coverage", "conf/callback")
 DATETIME = {
     "name": "datetime",
     "in": "query",
@@ -165,7 +165,10 @@ def openapi_document(service: Service, base: str) -> dict[str, Any]:
         document: dict[str, Any] = get_oas_30(config)
     finally:
         SERVING.reset(token)
-    for path, operations in document["paths"].items():
+    # every process answers at once: there are no jobs to list
+    paths = {p: o for p, o in document["paths"].items() if not p.startswith("/jobs")}
+    document["paths"] = paths
+    for path, operations in paths.items():
         _make_true(path, operations)
     document["components"]["schemas"]["exception"] = EXCEPTION
     document["components"]["parameters"] |= FILTERING | PAGING
@@ -199,8 +202,11 @@ def queryables(document: dict[str, Any], layer: Layer, registry: Registry) -> di
 
 
 def _make_true(path: str, operations: dict[str, Any]) -> None:
-    operations.pop("post", None)
     operations.pop("options", None)
+    if path.endswith("/execution"):
+        operations["post"]["parameters"] = []
+        return
+    operations.pop("post", None)
     get = operations.get("get", {})
     parameters = get.get("parameters", [])
     if path.endswith("/items"):

@@ -20,6 +20,12 @@ class NotThere(Refused):
     http_status = 404
 
 
+class TooLarge(Refused):
+    """More than this server takes in one request."""
+
+    http_status = 413
+
+
 class NotOffered(Refused):
     """The standard has it, this server does not (yet)."""
 
@@ -34,6 +40,15 @@ def no_feature(layer: str, key: str) -> NotThere:
         f"See /collections/{layer}/items",
         layer=layer,
         key=key,
+    )
+
+
+def no_process(name: str, known: Iterable[str]) -> NotThere:
+    """There is no process of that name."""
+    return NotThere(
+        zh=f"没有处理服务 {name[:80]}。可用：{'、'.join(known)}（见 /processes）",
+        en=f"there is no process {name[:80]!r}. There are: {', '.join(known)} (see /processes)",
+        process=name[:80],
     )
 
 

@@ -17,6 +17,7 @@ from gis.api.refusals import NotThere
 from gis.api.service import service_of
 
 INDEX = "index.html"
+PAGES = (INDEX, "coords.html")
 PACKED = (".js", ".css", ".json", ".html", ".svg", ".wasm", ".map", ".txt", ".glsl", ".xml", ".pbf")
 # Vite puts a digest of the content into the names under assets/
 HASHED = re.compile(r"^assets/.+-[\w-]{8}\.\w+$")
@@ -33,13 +34,17 @@ mimetypes.add_type("application/manifest+json", ".webmanifest")
 
 def get_file(request: Request) -> Response:
     """`GET /map` and `GET /map/{path}`."""
-    name = request.path_params.get("path", "") or INDEX
+    return send_page(request, request.path_params.get("path", "") or INDEX)
+
+
+def send_page(request: Request, name: str) -> Response:
+    """A built file; where a page is not built yet, one that says how to build it."""
     root = service_of(request).settings.web.resolve()
     path = (root / name).resolve()
     if not path.is_relative_to(root) or "\x00" in name:
         raise _no_file(name)
     if not path.is_file():
-        if name == INDEX:
+        if name in PAGES:
             return answer(request, page("build_page.html", None, request).encode(), HTML)
         raise _no_file(name)
     return _send(request, path, name)

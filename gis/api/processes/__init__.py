@@ -1,0 +1,1 @@
+"""Processes: what `gis.analysis` answers, carried by pygeoapi."""
