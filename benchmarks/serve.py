@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,8 +69,17 @@ def tile_path(z: int, lon: float = 114.01, lat: float = 32.99) -> str:
 TASKS = {
     "items limit=10": f"/collections/{LAYER}/items?f=json&limit=10",
     "items limit=1000, bbox": f"/collections/{LAYER}/items?f=json&limit=1000&bbox={BOX}",
+    "CQL2, limit=10": f"/collections/{LAYER}/items?f=json&limit=10"
+    "&filter=height_m%20%3E%2060%20AND%20storeys%20BETWEEN%203%20AND%209",
+    "items offset=20000": f"/collections/{LAYER}/items?f=json&limit=10&offset=20000",
     "one item": f"/collections/{LAYER}/items/4711?f=json",
     "MVT z15": tile_path(15),
+}
+OURS = {  # what stock pygeoapi has not
+    "items after row 20000": f"/collections/{LAYER}/items?f=json&limit=10&after=WzIwMDAwXQ",
+    "CQL2 casei LIKE, limit=10": f"/collections/{LAYER}/items?f=json&limit=10"
+    "&filter=casei(building_id)%20LIKE%20casei('b%251')",
+    "MVT z15, filter": tile_path(15) + "&filter=height_m%20%3E%2060",
 }
 
 
@@ -254,9 +263,11 @@ def running(words: list[str], env: dict[str, str], port: int, log: Path) -> Iter
         process.wait(20)
 
 
-def measure(name: str, port: int, seconds: float) -> dict[str, Answered]:
+def measure(
+    name: str, port: int, seconds: float, tasks: Mapping[str, str] = TASKS
+) -> dict[str, Answered]:
     found = {}
-    for task, path in TASKS.items():
+    for task, path in tasks.items():
         asyncio.run(ask(port, path, 0.3))  # warm
         found[task] = asyncio.run(ask(port, path, seconds))
         print(f"{name:34} {task:24} {found[task]}", flush=True)
@@ -273,6 +284,7 @@ def ours(url: str, folder: Path, seconds: float) -> dict[str, Answered]:
     }
     words = [str(Path(sys.executable).with_name("gis")), "serve"]
     with running(words, env, port, folder / "ours.log"):
+        measure("One Map", port, seconds, OURS)
         return measure("One Map", port, seconds)
 
 

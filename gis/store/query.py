@@ -34,6 +34,7 @@ from gis.store.queries import layer_table, query
 from gis.store.times import Instant, When
 
 COUNT_BOUND = 10_000  # above it, a page does not say how many match
+FILTERED_BOUND = 1_000  # so too where a filter must be asked of every row: counting was the page
 LARGEST = 2**63 - 1
 # PostGIS may keep degrees as they are: the same place within the metre that 4490 v 4326 can say.
 SAME_DEGREES = (4490, 4326)
@@ -100,7 +101,7 @@ class LayerQuery:
 
 @dataclass(frozen=True, slots=True)
 class ItemsPage:
-    """GeoJSON Feature texts. `matched`: how many there are in all; None = more than COUNT_BOUND.
+    """GeoJSON Feature texts. `matched`: how many there are in all; None = too many to count.
     `after`: the last one's mark, where more follow."""
 
     features: list[str]
@@ -153,8 +154,9 @@ def _bounded_count(conn: psycopg.Connection, q: LayerQuery) -> int | None:
         return row[0] if row else None
     where, values = conditions(q)
     counting = query("item_count_bounded", table=layer_table(q.layer.id), where=where)
-    row = conn.execute(counting, {**values, "bound": COUNT_BOUND + 1}).fetchone()
-    return row[0] if row and row[0] <= COUNT_BOUND else None
+    bound = COUNT_BOUND if q.filter is None else FILTERED_BOUND
+    row = conn.execute(counting, {**values, "bound": bound + 1}).fetchone()
+    return row[0] if row and row[0] <= bound else None
 
 
 def item(
@@ -245,7 +247,7 @@ def items_statement(
     where, params = _page_conditions(q)
     latest, more = latest_join(q.layer, q.when)
     statement = query(
-        "items",
+        "items_skipping" if q.offset else "items",
         mark=SQL("") if newest_first else mark_column(q),
         table=layer_table(q.layer.id),
         geometry=_geojson(q),

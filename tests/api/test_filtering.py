@@ -228,3 +228,29 @@ def test_marks_stay_right_while_data_change(
 def test_a_mark_nobody_gave(client: httpx.Client, mark: Any) -> None:
     text = base64.urlsafe_b64encode(json.dumps(mark).encode()).decode().rstrip("=")
     assert client.get(ITEMS, params={"after": text}).status_code == 400
+
+
+@pytest.mark.parametrize("sortby", ORDERS)
+@pytest.mark.parametrize("when", ["2024-07-01", "2023-01-01/.."])
+def test_an_offset_is_a_slice_of_the_whole(client: httpx.Client, sortby: str, when: str) -> None:
+    asked = {"datetime": when} | ({"sortby": sortby} if sortby else {})
+    whole = get(client, **asked)["features"]
+    assert get(client, **asked, limit=7, offset=11)["features"] == whole[11:18]
+    assert get(client, **asked, limit=7, offset=len(whole) - 1)["features"] == whole[-1:]
+
+
+def test_an_offset_on_sites_with_readings(client: httpx.Client) -> None:
+    path = "/collections/iot_things/items"
+    assert client.get(path, params={"offset": 1}).json()["features"] == []
+
+
+def test_many_matches_of_a_filter_are_not_counted(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gis.store.query.FILTERED_BOUND", 20)
+    page = get(client, filter="height_m > 0", limit=50)
+    assert "numberMatched" not in page
+    follow = next(k["href"] for k in page["links"] if k["rel"] == "next")
+    rest = client.get(follow).json()
+    assert len(page["features"]) + len(rest["features"]) == 60
+    assert get(client, filter="height_m > 0", resulttype="hits")["numberMatched"] == 60
