@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.table import Table
 
 from gis.cli.console import Console, command
-from gis.errors import ChangeError
+from gis.errors import ChangeError, ConfigError
+
+if TYPE_CHECKING:
+    from gis.store import Store
 
 
 @click.group("alerts")
@@ -53,7 +56,11 @@ def list_(
     "--chips", type=click.Path(path_type=Path, file_okay=False),
     help="把截图写到该目录 / write its pictures into this folder",
 )  # fmt: skip
-def show(console: Console, alert: str, chips: Path | None) -> None:
+@click.option(
+    "--html", "page", type=click.Path(path_type=Path, dir_okay=False),
+    help="写成可打印的案卷网页 / write the case file as a page to print",
+)  # fmt: skip
+def show(console: Console, alert: str, chips: Path | None, page: Path | None) -> None:
     """一条线索的全部证据与经过 / all evidence of an alert, and what has been done about it.
 
     ALERT 是编号或要素号 / is its number (ZMD-2024-000001) or its feature id.
@@ -72,9 +79,39 @@ def show(console: Console, alert: str, chips: Path | None) -> None:
                 path = chips / f"{found['alert_id']}_{name}.png"
                 path.write_bytes(chip(store, found["key"], name) or b"")
                 written.append(str(path))
+        if page is not None:
+            _write_page(console, store, found["key"], page)
+            found["page"] = str(page)
     if chips is not None:
         found["chip_files"] = written
     console.emit(found, text=_case(found))
+
+
+@command("export")
+@click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--state", "states", multiple=True, help="状态，可重复 / state, may be repeated")
+@click.option("--county", help="区划代码，如 411702 / division code of the county")
+def export(console: Console, out: Path, states: tuple[str, ...], county: str | None) -> None:
+    """外业核查数据包 / alerts for the field tablet: OUT is a GeoPackage (.gpkg) or shapefiles
+    (.zip), in EPSG:4490 and in the city's metric frame.
+
+    \b
+    示例 / example:  gis alerts export field.gpkg --state to_check --county 411702
+    """
+    from gis.change.fieldpackage import write_field_package
+    from gis.layers import load_registry
+    from gis.store import open_store
+
+    settings = console.settings
+    registry = load_registry(settings.config, settings.data)
+    _check_codes(states, list(registry.codelists["alert_state"].codes), "alert_state")
+    _check_folder(out)
+    with open_store(settings) as store:
+        count = write_field_package(store, registry, out, states=states, county=county)
+    console.emit(
+        {"file": str(out), "alerts": count},
+        text=f"{out}：线索 {count} 条 / {count} alerts",
+    )
 
 
 @command("update")
@@ -93,6 +130,24 @@ def update(console: Console, alert: str, state: str, note: str, by: str | None) 
     with open_store(console.settings) as store:
         found = update_alert(store, alert, state, note, by or getpass.getuser())
     console.emit(found, text=_case(found))
+
+
+def _write_page(console: Console, store: Store, key: int, page: Path) -> None:
+    from gis.api.casefile import case_page
+    from gis.layers import load_registry
+
+    _check_folder(page)
+    registry = load_registry(console.settings.config, console.settings.data)
+    page.write_text(case_page(store, registry, key), encoding="utf-8")
+
+
+def _check_folder(out: Path) -> None:
+    if not out.parent.is_dir():
+        raise ConfigError(
+            zh=f"目录 {out.parent} 不存在。请先建立",
+            en=f"the folder {out.parent} does not exist. Make it first",
+            path=str(out),
+        )
 
 
 def _check_codes(given: tuple[str, ...], known: list[str], name: str) -> None:
@@ -142,9 +197,10 @@ def _case(found: dict[str, Any]) -> str:
             f" {step['note'] or ''}{undone}".rstrip()
         )
     lines.append(f"下一步 next: {', '.join(found['next_states']) or '-'}")
+    lines += [f"案卷 page: {found['page']}"] if "page" in found else []
     lines += [f"截图 picture: {path}" for path in found.get("chip_files", [])]
     return "\n".join(lines)
 
 
-for each in (list_, show, update):
+for each in (list_, show, export, update):
     alerts.add_command(each)
