@@ -16,7 +16,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from gis.api import casefile, coordspage, features, health, mapdata, ogc, pages, tilesets, webfiles
+from gis.api import (
+    casefile,
+    coordspage,
+    features,
+    health,
+    history,
+    mapdata,
+    ogc,
+    pages,
+    tilesets,
+    webfiles,
+)
 from gis.api.answers import wants_html
 from gis.api.config import read_config, write_config
 from gis.api.failures import on_any_error, on_http_error, on_our_error
@@ -117,7 +128,7 @@ def _routes(hot: bool) -> list[Route]:
         Route("/readyz", health.readyz),
         Route("/metrics", health.metrics),
     ]
-    return routes + ogc.routes()
+    return routes + history.routes() + ogc.routes()
 
 
 def _by_format(hot: Endpoint, html: Endpoint, other: Endpoint, use_hot: bool) -> Endpoint:

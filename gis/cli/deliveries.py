@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from gis.cli.console import Console, command, rows_table
+from gis.errors import LayerError, SourceError
+
+if TYPE_CHECKING:
+    from gis.store import Interval
 
 COLUMNS = ("id", "layer", "as_of", "mode", "new", "changed", "unchanged", "closed", "quarantined")
 
@@ -71,6 +80,83 @@ def undo(console: Console, number: int) -> None:
     )
 
 
+@command("diff")
+@click.argument("layer")
+@click.option("--from", "since", required=True, help="起始日期 / from this date or time on")
+@click.option("--to", "until", help="截止日期，缺省为现在 / until this date or time; default now")
+@click.option("--where", multiple=True, help="字段=值，可重复 / field=value, may be repeated")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="写成 GeoJSON 文件 / write the differences as a GeoJSON file",
+)
+def diff(
+    console: Console, layer: str, since: str, until: str | None, where: tuple[str, ...],
+    out: Path | None,
+) -> None:  # fmt: skip
+    """两个日期之间新增、变化、消失的要素 / features new, changed and closed between two dates.
+
+    \b
+    示例 / example:
+      gis deliveries diff buildings --from 2023-06-01 --to 2024-06-01 --out changes.geojson
+    """
+    from gis.layers import load_registry
+    from gis.store import LayerQuery, open_store
+    from gis.store.diff import count_diff, write_diff
+
+    settings = console.settings
+    found = load_registry(settings.config, settings.data).get(layer)
+    when = _between(since, until, settings.timezone)
+    q = LayerQuery(layer=found, when=when, where=dict(_pair(text) for text in where))
+    with open_store(settings) as store:
+        if out is None:
+            counts = count_diff(store, q)
+        else:
+            with writing(out) as file:
+                counts = write_diff(store, q, file)
+    result = {"layer": layer, "since": when.start, "until": when.end, **asdict(counts)}
+    console.emit(result | {"file": None if out is None else str(out)})
+
+
+def _between(since: str, until: str | None, timezone: str) -> Interval:
+    from gis.store import Interval, parse_datetime
+
+    now = datetime.now(UTC).isoformat()
+    found = parse_datetime(f"{since}/{until or now}", timezone)
+    assert isinstance(found, Interval)  # two parts are one
+    return found
+
+
+def _pair(text: str) -> tuple[str, str | None]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise LayerError(
+            zh=f"--where {text} 应写成 字段=值",
+            en=f"--where {text} should be field=value",
+            value=text,
+        )
+    return name, value or None
+
+
+@contextmanager
+def writing(out: Path) -> Iterator[TextIO]:
+    """A text file that is there whole or not at all. Raises SourceError where it can't be
+    written."""
+    part = out.with_name(out.name + ".part")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            yield file
+        part.replace(out)
+    except OSError as exc:
+        raise SourceError(
+            zh=f"不能写入 {out}：{exc.strerror}",
+            en=f"can't write {out}: {exc.strerror}",
+            file=str(out),
+        ) from exc
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def _dated(line: dict[str, Any]) -> dict[str, Any]:
     undone = line["undone_at"]
     return line | {
@@ -79,5 +165,5 @@ def _dated(line: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-for each in (list_, show, undo):
+for each in (list_, show, undo, diff):
     deliveries.add_command(each)
