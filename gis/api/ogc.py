@@ -44,9 +44,9 @@ MEANING = {
 
 class _Understood(dict[str, Any]):
     """A request's parameters, where what our door has read is there for links alone: pygeoapi's
-    own reader knows half of CQL2 and refuses the rest."""
+    own reader knows half of CQL2, and refuses the rest, an order by `key`, and `valid_from`."""
 
-    HIDDEN = (*FILTER, "q")
+    HIDDEN = (*FILTER, "q", "sortby", "properties")
 
     def get(self, name: str, default: Any = None) -> Any:
         """The value pygeoapi is to read for itself."""
@@ -71,7 +71,8 @@ class Catalogue:
         asked = core.APIRequest(request, api.locales)
         if asked.format is None or wants_html(request):
             asked._format = "json"
-        asked._args = _Understood(asked._args)
+        if ASKED.get(None) is not None:
+            asked._args = _Understood(asked._args)
         token = SERVING.set(self._service)
         try:
             if not asked.is_valid(("csv", "tilejson")):
