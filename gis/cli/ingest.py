@@ -12,11 +12,15 @@ from gis.cli.console import Console, command
 
 if TYPE_CHECKING:
     from gis.ingest import LoadReport, Mode
+    from gis.sources import Proposal
 
 
 @command("ingest")
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--layer", required=True, help="目标图层 / layer id (gis layers list)")
+@click.option(
+    "--layer",
+    help="目标图层 / layer id (gis layers list); without it --dry-run proposes one for each part",
+)
 @click.option(
     "--crs",
     default="auto",
@@ -36,24 +40,33 @@ if TYPE_CHECKING:
 @click.option("--encoding", default="auto", show_default=True, help="文字编码 / text encoding")
 @click.option("--dry-run", is_flag=True, help="只检查不入库 / check only, keep nothing")
 def ingest(
-    console: Console, path: Path, layer: str, crs: str, as_of: str | None, mode: str,
+    console: Console, path: Path, layer: str | None, crs: str, as_of: str | None, mode: str,
     department: str | None, person: str | None, encoding: str, dry_run: bool,
 ) -> None:  # fmt: skip
     """把一次交付检查、归一后入库 / normalise, check and store one delivery.
 
     \b
     PATH 是文件，容器中的一层写成 文件|层名 / a file; one layer of a container is FILE|NAME.
+    目录或压缩包加 --dry-run 给出各部分宜入的图层 / of a folder or archive, --dry-run proposes.
     示例 / example:
       gis ingest 宗地.txt --layer parcels --as-of 2024-06-01 --mode upsert
       gis ingest 管线.csv --layer pipe_segments --crs local:city --json
+      gis ingest 交付目录 --dry-run
     """
     from gis.ingest import IngestRequest, ingest
     from gis.layers import load_registry
-    from gis.sources import load_local_frames
+    from gis.sources import load_local_frames, propose
     from gis.store import open_store
 
     settings = console.settings
     registry = load_registry(settings.config, settings.data)
+    if layer is None:
+        if not dry_run:
+            raise click.UsageError("缺少 --layer；加 --dry-run 可得建议 / --layer is missing")
+        proposals = propose(path, registry)
+        parts = [p.to_json() for p in proposals]
+        console.emit({"path": path.name, "parts": parts}, table=_proposed(proposals, path))
+        return
     request = IngestRequest(
         path=path, layer=layer, crs=crs, as_of=as_of, mode=cast("Mode", mode),
         department=department, person=person, encoding=encoding, dry_run=dry_run,
@@ -67,6 +80,27 @@ def ingest(
             f"{report.quarantined} 行被隔离，查看：gis quarantine list {report.delivery}",
             f"{report.quarantined} rows were refused; see: gis quarantine list {report.delivery}",
         )
+
+
+def _proposed(proposals: list[Proposal], folder: Path) -> Table:
+    columns = ("部分 part", "格式 format", "坐标系 frame", "图形 geometry", "图层 layer")
+    table = Table(*columns, "说明 notes", title="建议 / proposal")
+    for p in proposals:
+        notes = (p.refused or "").split("。")[0] or "; ".join(
+            f"{c.layer}: {len(c.fields)} 字段 fields"
+            + (f", 缺 lacks {', '.join(c.missing)}" if c.missing else "")
+            for c in p.candidates
+        )
+        kind = f"{p.format or ''} {p.encoding or ''}".strip()
+        table.add_row(
+            p.path.removeprefix(f"{folder}/"),
+            kind,
+            p.frame or "?",
+            " ".join(p.geometry),
+            p.layer or "?",
+            notes,
+        )
+    return table
 
 
 def _table(report: LoadReport) -> Table:

@@ -3,5 +3,6 @@
 from gis.sources.delivery import Delivery
 from gis.sources.frames import load_local_frames
 from gis.sources.opening import open_delivery
+from gis.sources.proposals import Proposal, propose
 
-__all__ = ["Delivery", "load_local_frames", "open_delivery"]
+__all__ = ["Delivery", "Proposal", "load_local_frames", "open_delivery", "propose"]
