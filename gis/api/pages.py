@@ -9,10 +9,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from gis import __version__
 from gis.api.answers import HTML, answer, base_url
+from gis.api.downloads import FORMATS
 from gis.api.features import PLACES, document, fetch, fetch_one, neighbours
 from gis.api.parameters import ItemsAsked, read_item, read_items
 from gis.api.service import service_of
@@ -48,7 +50,11 @@ def get_items(request: Request) -> Any:
     """Items as a table."""
     service = service_of(request)
     layer = service.registry.get(request.path_params["layer"])
-    asked = read_items(layer, request.query_params, service.registry, service.timezone)
+    # a form sends what nobody filled in
+    filled = [
+        (n, v) for n, v in request.query_params.multi_items() if v or n not in ("filter", "q")
+    ]
+    asked = read_items(layer, QueryParams(filled), service.registry, service.timezone)
     shown = fetch(service, asked)
     found = document(shown)
     rows = [_row(f, layer, service.registry) for f in found["features"]]
@@ -57,6 +63,9 @@ def get_items(request: Request) -> Any:
         rel: urlencode([*_paged(request), ("f", "html"), *place.items()])
         for rel, place in neighbours(asked, shown)
     }
+    whole = [(n, v) for n, v in _paged(request) if n != "limit"]
+    words["files"] = [(name, urlencode([*whole, ("f", name)])) for name in FORMATS]
+    words["asked"] = _form(request)
     return answer(request, page("items.html", found, request, **words).encode(), HTML)
 
 
@@ -69,6 +78,13 @@ def get_item(request: Request) -> Any:
     words = {"layer": layer, "row": _row(feature, layer, service.registry)}
     words["columns"] = _columns(layer, asked)
     return answer(request, page("item.html", feature, request, **words).encode(), HTML)
+
+
+def _form(request: Request) -> dict[str, Any]:
+    """What a page's form shows, and what it keeps."""
+    given = dict(_paged(request))
+    shown = {name: given.pop(name, "") for name in ("filter", "q")}
+    return shown | {"kept": [*given.items(), ("f", "html")]}
 
 
 def _columns(layer: Layer, asked: ItemsAsked) -> list[tuple[str, str]]:

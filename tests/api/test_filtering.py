@@ -120,6 +120,20 @@ def test_a_page_for_people_may_be_filtered(client: httpx.Client) -> None:
     answer = client.get(ITEMS, params={"f": "html", "filter": TEXT, "limit": 3})
     assert answer.status_code == 200
     assert "after=" in answer.text
+    assert "f=gpkg" in answer.text
+    empty = client.get(ITEMS, params={"f": "html", "filter": "", "q": "", "use": "office"})
+    assert empty.status_code == 200
+    wrong = client.get(ITEMS, params={"f": "html", "filter": "<script>"})
+    assert wrong.status_code == 400
+    assert "<script" not in wrong.text
+
+
+def test_the_form_keeps_what_was_asked(client: httpx.Client) -> None:
+    asked = {"f": "html", "filter": "name = '\"><script>'", "datetime": "2023-07-01"}
+    text = client.get(ITEMS, params=asked).text
+    assert "<script" not in text
+    assert '<input type="hidden" name="datetime" value="2023-07-01">' in text
+    assert text.count('name="filter"') == 1
 
 
 def test_a_tile_may_be_filtered(client: httpx.Client) -> None:
