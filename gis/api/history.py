@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gis.api.answers import GEOJSON, answer, base_url
+from gis.analysis.timeline import REACH_M, timeline, timeline_of_code
+from gis.api.answers import GEOJSON, answer, base_url, json_answer
 from gis.api.filtering import FILTER
 from gis.api.parameters import read_items, read_when, single, whole
 from gis.api.refusals import bad_value
@@ -27,7 +29,10 @@ NOT_OF_ITEMS = ("datetime", "after")
 
 def routes() -> list[Route]:
     """The addresses of this module."""
-    return [Route("/collections/{layer}/diff", get_diff)]
+    return [
+        Route("/collections/{layer}/diff", get_diff),
+        Route("/places/{place}/timeline.json", get_timeline),
+    ]
 
 
 def get_diff(request: Request) -> Response:
@@ -64,6 +69,38 @@ def get_diff(request: Request) -> Response:
     features = [found.to_json() for found in page.differences]
     body = orjson.dumps(document | {"features": features, "links": links})
     return answer(request, body, GEOJSON)
+
+
+def get_timeline(request: Request) -> Response:
+    """`GET /places/{lon},{lat}/timeline.json` (CGCS2000 degrees) or `/places/{code}/…` (a BeiDou
+    grid code): the life of the place."""
+    service = service_of(request)
+    place = request.path_params["place"]
+    given = single(request.query_params, ("reach_m",))
+    if "," not in place:
+        found = timeline_of_code(service.store, service.registry, place)
+    else:
+        lon, lat = _pair(place)
+        reach = _number("reach_m", given.get("reach_m", str(REACH_M)))
+        found = timeline(service.store, service.registry, lon, lat, reach)
+    return json_answer(request, found.to_json())
+
+
+def _pair(text: str) -> tuple[float, float]:
+    parts = text.split(",")
+    if len(parts) != 2:
+        raise bad_value("place", text, "应为 经度,纬度 或网格码", "it is lon,lat or a grid code")
+    return _number("place", parts[0]), _number("place", parts[1])
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise bad_value(name, text, "应为数", "it is a number")
+    return number
 
 
 def _closed(text: str, timezone: str) -> Interval:

@@ -48,3 +48,26 @@ def test_only_what_was_asked_for(client: httpx.Client) -> None:
 )  # fmt: skip
 def test_what_cannot_be_answered_is_named(client: httpx.Client, params: dict[str, str]) -> None:
     assert client.get(DIFF, params=params).status_code == 400
+
+
+# --- the life of a place --------------------------------------------------------------------
+
+
+def test_a_place_tells_its_life(client: httpx.Client) -> None:
+    found = client.get("/places/114.0001,32.9801/timeline.json").json()
+    events = [(e["at"], e["phase"], e["layer"]) for e in found["events"]]
+    assert ("2023-05-01", "permit", "planning_permits") in events
+    assert ("1990", "completion", "buildings") in events
+    assert events == sorted(events, key=lambda e: e[0] if len(e[0]) > 4 else e[0] + "-01-01")
+    code = found["place_code"]
+    assert client.get(f"/places/{code}/timeline.json").json()["place_code"] == code
+
+
+@pytest.mark.parametrize(
+    "place", ["114", "114,33,1", "x,33", "nan,33", "114.0,95", "114.0,33?reach_m=far",
+              "114.0,33?nope=1"]
+)  # fmt: skip
+def test_no_place(client: httpx.Client, place: str) -> None:
+    path, _, query = place.partition("?")
+    answer = client.get(f"/places/{path}/timeline.json?{query}")
+    assert answer.status_code == 400, answer.text
