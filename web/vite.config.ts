@@ -6,7 +6,7 @@ import { defineConfig, type Plugin } from "vite";
 const CESIUM = fileURLToPath(new URL("./node_modules/cesium/Build/Cesium", import.meta.url));
 // What Cesium asks for at run time. Widgets is only styles and pictures for the few it has of its own.
 const FOLDERS = ["Assets", "ThirdParty", "Workers"];
-const API = "/collections /map/config.json /map/counts.json /map/search.json /map/alerts /map/readings.json /3dtiles";
+const API = "/collections /map/config.json /map/counts.json /map/search.json /map/alerts /map/readings.json /3dtiles /coords/frames.json /coords/convert.json";
 
 /** Puts Cesium's static files under `cesium/`, in the build as in development. */
 function cesiumFiles(): Plugin {
@@ -38,6 +38,11 @@ export default defineConfig({
   build: {
     target: "es2022",
     outDir: "dist",
+    rolldownOptions: {
+      input: ["index.html", "coords.html"],
+      // what both pages draw with, under its own name
+      output: { codeSplitting: { groups: [{ name: "maplibre", test: /node_modules[\\/]maplibre-gl[\\/]dist[\\/]maplibre-gl\.mjs$/ }] } },
+    },
     chunkSizeWarningLimit: 5000,  // Cesium: loaded only when 3D is opened
   },
   server: {

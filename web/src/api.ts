@@ -38,24 +38,24 @@ export function chipAddress(alert: number, name: string): string {
   return `${ORIGIN}/map/alerts/${alert}/${encodeURIComponent(name)}.png`;
 }
 
-export const config = (): Promise<Config> => get("/map/config.json");
+export const config = (): Promise<Config> => ask("/map/config.json");
 
 export const counts = async (date: string | null): Promise<Record<string, number>> =>
-  (await get<{ layers: Record<string, number> }>("/map/counts.json", { datetime: date })).layers;
+  (await ask<{ layers: Record<string, number> }>("/map/counts.json", { datetime: date })).layers;
 
 export const search = (q: string, signal: AbortSignal): Promise<SearchAnswer> =>
-  get("/map/search.json", { q }, signal);
+  ask("/map/search.json", { q }, signal);
 
 export const item = (layer: string, id: number, date: string | null): Promise<Item> =>
-  get(`/collections/${layer}/items/${id}`, { f: "json", datetime: date });
+  ask(`/collections/${layer}/items/${id}`, { f: "json", datetime: date });
 
 export const history = async (layer: string, id: number): Promise<Version[]> =>
-  (await get<{ versions: Version[] }>(`/collections/${layer}/items/${id}/history`)).versions;
+  (await ask<{ versions: Version[] }>(`/collections/${layer}/items/${id}/history`)).versions;
 
 export const readings = (datastream: string, hours: number): Promise<Readings> =>
-  get("/map/readings.json", { datastream, hours: String(hours) });
+  ask("/map/readings.json", { datastream, hours: String(hours) });
 
-export const alertFile = (key: number): Promise<AlertFile> => get(`/map/alerts/${key}.json`);
+export const alertFile = (key: number): Promise<AlertFile> => ask(`/map/alerts/${key}.json`);
 
 export interface AlertFilter {
   state: string;
@@ -75,8 +75,8 @@ const MOST_ALERTS = "500";
 
 /** The work list: of today from the alerts' own route, of a past date from the layer's items. */
 export async function alerts(filter: AlertFilter, date: string | null): Promise<AlertList> {
-  if (date === null) return get<AlertList>("/map/alerts.json", { ...filter, limit: MOST_ALERTS });
-  const page = await get<{ features: Item[] }>("/collections/alerts/items", {
+  if (date === null) return ask<AlertList>("/map/alerts.json", { ...filter, limit: MOST_ALERTS });
+  const page = await ask<{ features: Item[] }>("/collections/alerts/items", {
     f: "json",
     limit: MOST_ALERTS,
     datetime: date,
@@ -105,17 +105,20 @@ export function firstPosition(geometry: GeoJSON.Geometry | null): [number, numbe
   return inner as [number, number];
 }
 
-async function get<T>(
+/** One answer of the server; with a `body` it is asked by POST. */
+export async function ask<T>(
   path: string,
   params: Record<string, string | null> = {},
   signal?: AbortSignal,
+  body?: string | Blob,
 ): Promise<T> {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(params)) if (value) query.set(name, value);
   const address = `${path}${query.size ? `?${query}` : ""}`;
   let response: Response;
   try {
-    response = await fetch(address, { headers: { Accept: "application/json" }, signal: signal ?? null });
+    const sending = body === undefined ? {} : { method: "POST", body };
+    response = await fetch(address, { headers: { Accept: "application/json" }, signal: signal ?? null, ...sending });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Failure(0, text("unreachable"));
