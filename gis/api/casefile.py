@@ -61,6 +61,7 @@ EVENTS = {
     "reopened": ("重新打开", "Reopened"),
     "suppressed": ("未再变化", "Unchanged"),
     "state": ("办理", "Step"),
+    "assigned": ("分派", "Assigned"),
 }
 INKS = {
     "planning_permits": "#2f7d4f", "red_lines": "#c92a2a", "parcels": "#b0852f",
@@ -204,7 +205,7 @@ def _step(registry: Registry, step: Mapping[str, Any]) -> dict[str, Any]:
         "from": _code(registry, "alert_state", step["from_state"] or ""),
         "to": _code(registry, "alert_state", step["to_state"] or ""),
         "who": step["who"],
-        "note": step["note"] or "",
+        "note": " · ".join(text for text in (step["assignee"], step["note"]) if text),
         "undone": step["undone_at"] is not None,
     }
 

@@ -34,13 +34,14 @@ class Rule:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleSet:
     """The rules of one version. document: the file as read, for the evidence; digest: SHA-256 of
-    its bytes, hex."""
+    its bytes, hex; due_days: how long an alert may stay in a state."""
 
     version: str
     document: Mapping[str, Any]
     digest: str
     alert_prefix: str
     min_score: float
+    due_days: Mapping[str, int]
     rules: tuple[Rule, ...]
 
 

@@ -18,6 +18,7 @@ from gis.change.judges import JUDGES, absent, red_line
 from gis.change.known import RED_LINES, Known, Reason, Rule, RuleSet, Verdict
 from gis.errors import ConfigError
 from gis.layers.model import Label
+from gis.store.alerts import TRANSITIONS
 
 
 def judge(change: Candidate, known: Known, rules: RuleSet) -> Verdict:
@@ -78,6 +79,7 @@ def load_rules(path: Path, *, reasons: Sequence[str]) -> RuleSet:
             digest=hashlib.sha256(text.encode()).hexdigest(),
             alert_prefix=str(doc["alert_prefix"]),
             min_score=float(doc["min_score"]),
+            due_days=_due_days(doc.get("due_days", {})),
             rules=rules,
         )
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError) as exc:
@@ -109,6 +111,14 @@ def _rule(entry: Mapping[str, Any]) -> Rule:
         kinds=tuple(entry["kinds"]),
         params=params,
     )
+
+
+def _due_days(entry: Mapping[str, Any]) -> dict[str, int]:
+    if unknown := sorted(set(entry) - set(TRANSITIONS)):
+        raise ValueError(f"due_days knows no state {', '.join(unknown)}")
+    if wrong := [s for s, days in entry.items() if type(days) is not int or days < 0]:
+        raise ValueError(f"due_days of {', '.join(wrong)}: whole days, 0 or more")
+    return dict(entry)
 
 
 def _wrong(path: Path, what: str) -> ConfigError:

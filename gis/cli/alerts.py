@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from gis.cli.console import Console, command
 from gis.errors import ChangeError, ConfigError
 
 if TYPE_CHECKING:
+    from gis.layers import Registry
     from gis.store import Store
 
 
@@ -25,14 +27,13 @@ def alerts() -> None:
 @click.option("--state", "states", multiple=True, help="状态，可重复 / state, may be repeated")
 @click.option("--reason", help="理由代码，如 no_permit / code of a reason")
 @click.option("--county", help="区划代码，如 411702 / division code of the county")
+@click.option("--assignee", help="受派人 / whose they are")
+@click.option("--overdue", is_flag=True, help="只列逾期 / only those past their day")
 @click.option("--limit", type=click.IntRange(min=1), help="最多几条 / at most so many")
 def list_(
-    console: Console,
-    states: tuple[str, ...],
-    reason: str | None,
-    county: str | None,
-    limit: int | None,
-) -> None:
+    console: Console, states: tuple[str, ...], reason: str | None, county: str | None,
+    assignee: str | None, overdue: bool, limit: int | None,
+) -> None:  # fmt: skip
     """列出线索，最可信在前 / list alerts, most certain first.
 
     \b
@@ -42,11 +43,15 @@ def list_(
     from gis.store import list_alerts, open_store
 
     settings = console.settings
-    codelists = load_registry(settings.config, settings.data).codelists
+    registry = load_registry(settings.config, settings.data)
+    codelists = registry.codelists
     for given, name in ((states, "alert_state"), ((reason,) if reason else (), "alert_reason")):
         _check_codes(given, list(codelists[name].codes), name)
     with open_store(settings) as store:
-        found = list_alerts(store, states=states, reason=reason, county=county, limit=limit)
+        found = list_alerts(
+            store, states=states, reason=reason, county=county, assignee=assignee,
+            due_days=_due_days(console, registry), overdue=overdue, limit=limit,
+        )  # fmt: skip
     console.emit(found, table=_work_list(found))
 
 
@@ -132,6 +137,82 @@ def update(console: Console, alert: str, state: str, note: str, by: str | None) 
     console.emit(found, text=_case(found))
 
 
+@command("assign")
+@click.argument("assignee")
+@click.argument("given", metavar="[ALERT]...", nargs=-1)
+@click.option("--county", help="该县区的全部线索 / all alerts of this county")
+@click.option("--state", "states", multiple=True, help="其中该状态的 / those in this state")
+@click.option("--note", help="说明 / a note")
+@click.option("--by", help="经办人，默认当前用户 / who gives it, default: this user")
+def assign(
+    console: Console, assignee: str, given: tuple[str, ...], county: str | None,
+    states: tuple[str, ...], note: str | None, by: str | None,
+) -> None:  # fmt: skip
+    """把线索分派给某人 / give alerts to somebody: those named, or all of a county or state.
+
+    \b
+    示例 / example:  gis alerts assign 王工 --county 411702 --state to_check
+    """
+    from gis.layers import load_registry
+    from gis.store import assign_alerts, list_alerts, open_store
+
+    if bool(given) == bool(county or states):
+        raise ChangeError(
+            zh="请给出线索编号，或用 --county、--state 选取，二者取一",
+            en="name alerts, or choose them by --county and --state, one of the two",
+        )
+    settings = console.settings
+    codelists = load_registry(settings.config, settings.data).codelists
+    _check_codes(states, list(codelists["alert_state"].codes), "alert_state")
+    who = by or getpass.getuser()
+    with open_store(settings) as store:
+        chosen = given or [a["key"] for a in list_alerts(store, states=states, county=county)]
+        done = assign_alerts(store, list(chosen), assignee, by=who, note=note)
+    console.emit(
+        {"assignee": assignee, "assigned": done},
+        text=f"分派给 {assignee}：{len(done)} 条 / {len(done)} alerts assigned\n" + "\n".join(done),
+    )
+
+
+@command("stats")
+def stats(console: Console) -> None:
+    """统计：发现、核查、认定、排除、销号、用时 / how many were found, checked, confirmed, closed,
+    and how long it took: in all, by county, reason and month.
+
+    \b
+    示例 / example:  gis alerts stats --json
+    """
+    from gis.layers import load_registry
+    from gis.store import alert_stats, open_store
+
+    registry = load_registry(console.settings.config, console.settings.data)
+    with open_store(console.settings) as store:
+        found = alert_stats(store, due_days=_due_days(console, registry))
+    console.emit(found, table=_stats_table(found))
+
+
+def _due_days(console: Console, registry: Registry) -> Mapping[str, int]:
+    from gis.change import load_rules
+
+    reasons = list(registry.codelists["alert_reason"].codes)
+    return load_rules(console.settings.config / "rules.yml", reasons=reasons).due_days
+
+
+def _stats_table(found: dict[str, Any]) -> Table:
+    table = Table()
+    for name in ("", "发现 found", "核查 checked", "认定 confirmed", "排除 dismissed",
+                 "销号 closed", "在办 open", "逾期 overdue", "用时(天) days"):  # fmt: skip
+        table.add_column(name, justify="right" if name else "left", no_wrap=not name)
+    rows = [("合计 total", found["total"])]
+    for group in ("by_county", "by_reason", "by_month"):
+        rows += list(found[group].items())
+    for name, row in rows:
+        figures = [row[key] for key in ("found", "checked", "confirmed", "dismissed", "closed",
+                                        "open", "overdue", "days_to_close")]  # fmt: skip
+        table.add_row(name, *("" if figure is None else f"{figure:g}" for figure in figures))
+    return table
+
+
 def _write_page(console: Console, store: Store, key: int, page: Path) -> None:
     from gis.api.casefile import case_page
     from gis.layers import load_registry
@@ -164,10 +245,12 @@ def _work_list(found: list[dict[str, Any]]) -> Table:
     for name in ("线索 alert", "状态 state"):
         table.add_column(name, no_wrap=True)  # what the next command is typed from
     table.add_column("理由 reasons")
-    for name in ("分 score", "m²", "Δh m"):
+    for name in ("分 score", "m²", "Δh m", "受派人 assignee", "期限 due"):
         table.add_column(name)
     for row in found:
-        figures = (row["score"], row["area_m2"], row["delta_h_m"])
+        figures = (
+            row["score"], row["area_m2"], row["delta_h_m"], row["assignee"], row["due_on"],
+        )  # fmt: skip
         table.add_row(
             row["alert_id"], row["state"], " ".join(row["reasons"]),
             *("" if figure is None else str(figure) for figure in figures),
@@ -191,6 +274,8 @@ def _case(found: dict[str, Any]) -> str:
     lines.append("经过 trail")
     for step in found["trail"]:
         change = f"{step['from_state'] or ''} → {step['to_state']}"
+        if step["event"] == "assigned":
+            change = f"→ {step['assignee']}"
         undone = " (已撤销 undone)" if step["undone_at"] else ""
         lines.append(
             f"  {step['at']:%Y-%m-%d %H:%M} {step['event']} {change} {step['who']}"
@@ -202,5 +287,5 @@ def _case(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-for each in (list_, show, export, update):
+for each in (list_, show, export, update, assign, stats):
     alerts.add_command(each)

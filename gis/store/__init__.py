@@ -2,6 +2,7 @@
 
 from gis.store import deliveries as store_deliveries
 from gis.store.alert_runs import Finding, RunHead, StoredAlert, StoredRun, store_run
+from gis.store.alert_work import alert_stats, assign_alerts
 from gis.store.alerts import alert_shapes, chip, list_alerts, show_alert, update_alert
 from gis.store.cluster import Cluster
 from gis.store.condition import status
@@ -56,6 +57,8 @@ __all__ = [
     "version_at",
     "instant_of",
     "status",
+    "alert_stats",
+    "assign_alerts",
     "Finding",
     "RunHead",
     "StoredAlert",

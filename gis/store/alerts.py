@@ -17,6 +17,7 @@ import shapely
 from psycopg import Connection
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composed, Identifier
+from psycopg.types.json import Jsonb
 
 from gis.errors import ChangeError, UnknownLayer
 from gis.layers.batch import GoodRows
@@ -65,7 +66,7 @@ def update_alert(store: Store, key: int | str, state: str, note: str, by: str) -
             )
     with store.reading() as conn:
         layer = stored_layer(conn)
-        old = _one(conn, layer, key)
+        old = one(conn, layer, key)
     step = f"{old['alert_id']}: {old['state']} → {state}: {note} ({by})"
     head = DeliveryHead(
         layer=layer,
@@ -76,7 +77,7 @@ def update_alert(store: Store, key: int | str, state: str, note: str, by: str) -
         person=by,
     )
     with begin(store, head) as loading:
-        old = _one(loading.connection, layer, key)  # again, now that the layer is ours
+        old = one(loading.connection, layer, key)  # again, now that the layer is ours
         _check_step(old, state)
         row = {name: old[name] for name in layer.field_names} | {"state": state, "note": note}
         load_rows(loading, layer, [(shapely.from_wkb(old["wkb"]), row)], old["accuracy_m"])
@@ -103,16 +104,24 @@ def list_alerts(
     states: Sequence[str] | None = None,
     reason: str | None = None,
     county: str | None = None,
+    assignee: str | None = None,
+    due_days: Mapping[str, int] | None = None,
+    overdue: bool = False,
     limit: int | None = None,
     offset: int = 0,
 ) -> list[dict[str, Any]]:
     """Current alerts, most certain first: key, alert_id, state, kind, reasons (list), score,
     area_m2, area_band_m2, delta_h_m, delta_h_band_m, stage, image_date, county_code,
-    parcel_code, note, lon, lat (degrees)."""
+    parcel_code, note, lon, lat (degrees), assignee, since (when it came into its state), due_on
+    (so many days after that as `due_days` has for the state; None = no day set).
+    overdue: only those whose day has passed."""
     params = {
         "states": list(states) if states else None,
         "reason": reason,
         "county": county,
+        "assignee": assignee,
+        "due_days": Jsonb(dict(due_days or {})),
+        "overdue": overdue,
         "limit": limit,
         "offset": offset,
     }
@@ -121,13 +130,13 @@ def list_alerts(
 
 
 def show_alert(store: Store, key: int | str) -> dict[str, Any]:
-    """Everything about an alert: key, alert_id, place_code, valid_from, properties, geometry
-    (GeoJSON), next_states, reasons, consulted and skipped of its newest evidence, chips (names),
-    evidence (every run's, newest first), trail (oldest first). Raises ChangeError where there is
-    none."""
+    """Everything about an alert: key, alert_id, place_code, valid_from, assignee, properties,
+    geometry (GeoJSON), next_states, reasons, consulted and skipped of its newest evidence, chips
+    (names), evidence (every run's, newest first), trail (oldest first). Raises ChangeError where
+    there is none."""
     with store.reading() as conn:
         layer = stored_layer(conn)
-        row = _one(conn, layer, key)
+        row = one(conn, layer, key)
         params = {"alert_id": row["alert_id"]}
         evidence = dicts(conn, query("alert_evidence"), params)
         trail = dicts(conn, query("alert_trail"), params)
@@ -139,6 +148,7 @@ def show_alert(store: Store, key: int | str) -> dict[str, Any]:
         "alert_id": row["alert_id"],
         "place_code": row["place_code"],
         "valid_from": row["valid_from"],
+        "assignee": next((s["assignee"] for s in reversed(trail) if s["assignee"]), None),
         "properties": properties | {"reasons": str(row["reasons"]).split(",")},
         "geometry": shapely.geometry.mapping(shapely.from_wkb(row["wkb"])),
         "next_states": list(TRANSITIONS.get(row["state"], ())),
@@ -231,7 +241,8 @@ def add_trail(conn: Connection, step: Mapping[str, Any]) -> None:
 # --- reading -------------------------------------------------------------------------------
 
 
-def _one(conn: Connection, layer: Layer, key: int | str) -> dict[str, Any]:
+def one(conn: Connection, layer: Layer, key: int | str) -> dict[str, Any]:
+    """The current version of an alert, by key or number. Raises ChangeError where there is none."""
     number = int(key) if isinstance(key, int) or key.isdigit() else None
     statement = query("alert_one", table=TABLE, columns=names(layer))
     found = dicts(conn, statement, {"key": number, "alert_id": str(key)})

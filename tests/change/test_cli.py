@@ -71,6 +71,22 @@ def test_detect_then_work_on_an_alert(
     assert "占用永久基本农田" in text
     assert "suspected → to_check 李工 派单至东风街道" in text
     assert alert["alert_id"] in gis("alerts", "list", "--state", "to_check").stdout
+    assert alert["alert_id"] not in gis("alerts", "list", "--overdue").stdout
+
+    given = json.loads(gis("alerts", "assign", "王工", "--county", "411702", "--json").stdout)
+    assert len(given["assigned"]) == 3
+    assert len(json.loads(gis("alerts", "list", "--assignee", "王工", "--json").stdout)) == 3
+    assert "assigned → 王工" in gis("alerts", "show", alert["alert_id"]).stdout
+    stats = json.loads(gis("alerts", "stats", "--json").stdout)
+    assert (stats["total"]["found"], stats["by_reason"]["farmland"]["found"]) == (3, 1)
+    assert "farmland" in gis("alerts", "stats").stdout
+
+    page, package = tmp_path / "case.html", tmp_path / "field.gpkg"
+    gis("alerts", "show", alert["alert_id"], "--html", page)
+    assert "占用永久基本农田" in page.read_text("utf-8")
+    written = json.loads(gis("alerts", "export", package, "--state", "to_check", "--json").stdout)
+    assert written == {"file": str(package), "alerts": 1}
+    assert package.read_bytes().startswith(b"SQLite format 3")
     assert "实地核查" in gis("detect", *files).stdout  # the clue is to be checked in the field
 
 
@@ -81,6 +97,10 @@ def test_detect_then_work_on_an_alert(
         ("alerts", "update", "1", "--state", "to_check", "--note", "x"),
         ("alerts", "list", "--state", "guilty"),
         ("alerts", "list", "--reason", "ugly"),
+        ("alerts", "assign", "王工"),
+        ("alerts", "assign", "王工", "ZMD-2024-000001"),
+        ("alerts", "assign", "王工", "ZMD-2024-000001", "--county", "411702"),
+        ("alerts", "export", "nothing.gpkg"),
         ("detect", "--dsm-before", "absent.tif", "--dsm-after", "absent.tif"),
         ("detect",),
     ],

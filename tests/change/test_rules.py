@@ -411,6 +411,9 @@ def edited(tmp_path: Path, edit: Any) -> Path:
         lambda doc: doc["rules"][8].update(excluded="0103"),
         lambda doc: doc.update(alert_prefix="A-B"),
         lambda doc: doc.update(min_score="high"),
+        lambda doc: doc["due_days"].update(forgotten=3),
+        lambda doc: doc["due_days"].update(review="ten"),
+        lambda doc: doc["due_days"].update(review=-1),
     ],
 )
 def test_a_wrong_file_is_refused(tmp_path: Path, registry: Registry, edit: Any) -> None:
