@@ -197,6 +197,11 @@ def queryables(document: dict[str, Any], layer: Layer, registry: Registry) -> di
         **{field.name: schema_of(field, registry) for field in layer.fields},
         **times,
     }
+    if layer.latest_of:
+        named["latest_value"] = {"title": "最新值 / Latest value", "type": "number"}
+        named["latest_time"] = {
+            "title": "最新时间 / Latest time", "type": "string", "format": "date-time",
+        }  # fmt: skip
     geometry = {"geometry": document["properties"]["geometry"]}
     return document | {"properties": geometry | named, "additionalProperties": False}
 

@@ -36,6 +36,8 @@ from gis.store.filters import (
     wrong,
 )
 from gis.store.filters import Literal as Value
+from gis.store.latest import FIGURES, latest_figure
+from gis.store.times import When
 
 Kind = Literal["text", "number", "boolean", "date", "datetime", "geometry"]
 KINDS: dict[FieldType, Kind] = {
@@ -108,11 +110,12 @@ class Typed:
     sql: Composable
 
 
-def condition(tree: Node, layer: Layer, params: dict[str, Any]) -> Composable:
+def condition(tree: Node, layer: Layer, when: When, params: dict[str, Any]) -> Composable:
     """The filter as a condition; its values are added to `params`. Geometries are in EPSG:4490.
+    when: of which moment latest_value and latest_time are, as in the query around it.
 
     Raises LayerError for what the layer has not and for what can't be compared."""
-    return _Writer(layer, params).truth(tree)
+    return _Writer(layer, when, params).truth(tree)
 
 
 @contextmanager
@@ -136,8 +139,8 @@ def answerable(tree: Node | None) -> Iterator[None]:
 class _Writer:
     """One walk of a tree. `params` collects the values."""
 
-    def __init__(self, layer: Layer, params: dict[str, Any]) -> None:
-        self.layer, self.params = layer, params
+    def __init__(self, layer: Layer, when: When, params: dict[str, Any]) -> None:
+        self.layer, self.when, self.params = layer, when, params
         self.calls: dict[str, Callable[[Call], Typed]] = {
             **dict.fromkeys(("and", "or"), self._joined),
             **dict.fromkeys(COMPARISONS, self._compared),
@@ -197,7 +200,11 @@ class _Writer:
             return Typed("datetime", TIMES[node.name])
         if node.name == KEY:
             return Typed("number", SQL("t.key"))
-        known = ", ".join((*fields, *TIMES, GEOMETRY[0], KEY))
+        latest = latest_figure(node.name, self.layer, self.when, self.params)
+        if latest is not None:
+            return Typed("number" if node.name == "latest_value" else "datetime", latest)
+        more = FIGURES if self.layer.latest_of else ()
+        known = ", ".join((*fields, *TIMES, *more, GEOMETRY[0], KEY))
         raise wrong(
             f"图层 {self.layer.id} 没有“{node.name[:60]}”。可用：{known}",
             f"layer {self.layer.id} has no {node.name[:60]!r}. It has: {known}",

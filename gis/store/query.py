@@ -27,6 +27,7 @@ from gis.errors import LayerError
 from gis.layers.model import Layer
 from gis.store.filters import Node
 from gis.store.filters_sql import answerable, condition
+from gis.store.latest import latest_join
 from gis.store.literals import literal
 from gis.store.paging import Direction, Mark, beyond, mark_column, mark_of, order
 from gis.store.pool import Store
@@ -284,7 +285,7 @@ def conditions(q: LayerQuery) -> tuple[Composed, dict[str, Any]]:
             params[f"value{i}"] = literal(q.layer.field(name), value)
             parts.append(SQL("{} = {}").format(column, Placeholder(f"value{i}")))
     if q.filter is not None:
-        parts.append(condition(q.filter, q.layer, params))
+        parts.append(condition(q.filter, q.layer, q.when, params))
     return SQL(" AND ").join(parts), params
 
 
@@ -303,17 +304,6 @@ def valid_condition(when: When, params: dict[str, Any]) -> Composable:
         return SQL("t.valid @> %(at)s::timestamptz")
     params["start"], params["end"] = when.start, when.end
     return SQL("t.valid && tstzrange(%(start)s, %(end)s, '[]')")
-
-
-def latest_join(layer: Layer, when: When) -> tuple[Composable, dict[str, Any]]:
-    """The join that gives `o.value` and `o.time`, where the layer has latest values."""
-    if layer.latest_of is None:
-        return SQL(""), {}
-    column = Identifier(layer.field(layer.latest_of).name)
-    if when is None:
-        return query("latest_now", datastream=column), {}
-    at = when.at if isinstance(when, Instant) else when.end
-    return query("latest_then", datastream=column), {"latest_at": at}
 
 
 @contextmanager

@@ -10,9 +10,10 @@ from gis.errors import TileError
 from gis.layers.model import Layer
 from gis.store.filters import Node
 from gis.store.filters_sql import answerable, condition
+from gis.store.latest import latest_join
 from gis.store.pool import Store
 from gis.store.queries import layer_table, query
-from gis.store.query import latest_join, valid_condition
+from gis.store.query import valid_condition
 from gis.store.times import When
 
 DEEPEST = 22
@@ -102,7 +103,7 @@ def _chosen(
     box = SQL("t.geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)")
     parts = [box, valid_condition(when, params)]
     if filter is not None:
-        parts.append(condition(filter, layer, params))
+        parts.append(condition(filter, layer, when, params))
     where = SQL(" AND ").join(parts)
     table = layer_table(layer.id)
     full, pixels = THINNING.get(str(layer.style.get("kind")), (0, 0.0))

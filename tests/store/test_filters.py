@@ -14,11 +14,11 @@ import numpy as np
 import pyogrio
 import pytest
 import shapely
-from store_trials import LABEL, make_head, make_layer, make_rows
+from store_trials import LABEL, day, make_head, make_layer, make_rows
 
 from gis.errors import LayerError
 from gis.layers.model import Field, FieldType, Layer
-from gis.store import LayerQuery, Store, begin, count, items
+from gis.store import Instant, LayerQuery, Store, begin, count, items
 from gis.store.filters import MOST_DEPTH, MOST_LETTERS, Node
 from gis.store.filters_json import parse_json
 from gis.store.filters_text import parse_text
@@ -290,6 +290,29 @@ def test_filters(store: Store, wood: Layer, text: str, expected: int) -> None:
     assert (page.returned, page.matched) == (expected, expected)
 
 
+def test_readings_may_be_asked_for(store: Store, deliver: Any) -> None:
+    layer = make_layer(id="sensors", latest_of="tree_id")
+    with store.connection() as conn:
+        ensure_layer(conn, layer)
+        conn.execute(
+            "INSERT INTO onemap.observation (datastream, time, value) VALUES "
+            "('a', '2024-01-02Z', 1.5), ('a', '2024-01-04Z', 2.5)"
+        )
+        conn.execute("INSERT INTO onemap.observation_latest VALUES ('a', '2024-01-04Z', 2.5)")
+    deliver([{"tree_id": "a", "height_m": 2.0}, {"tree_id": "b"}], layer, as_of=day(1))
+
+    def matched(text: str, when: Any = None) -> int:
+        q = LayerQuery(layer=layer, when=when, filter=parse_text(text))
+        assert len(items(store, q).features) == count(store, q)
+        return count(store, q)
+
+    assert matched("latest_value > height_m") == 1
+    assert matched("latest_value > height_m", Instant(day(3))) == 0
+    assert matched("latest_value = 1.5", Instant(day(3))) == 1
+    assert matched("latest_time >= TIMESTAMP('2024-01-04T00:00:00Z')") == 1
+    assert matched("latest_value IS NULL") == 1
+
+
 def test_a_filter_beside_other_conditions(store: Store, wood: Layer) -> None:
     q = LayerQuery(
         layer=wood, filter=parse_text("rings > 20 OR rings < 0"), where={"kind": "oak"},
@@ -324,6 +347,7 @@ def test_a_filter_beside_other_conditions(store: Store, wood: Layer) -> None:
         ("S_DWITHIN(geometry, POINT(1 1), 10)", 1),
         ("version_id = 1", 1),
         ("extra IS NULL", 1),
+        ("latest_value > 1", 1),
     ],
 )
 def test_what_a_layer_can_not_answer_says_where(
