@@ -14,16 +14,16 @@ import click
 import numpy as np
 import yaml
 
+from gis.analysis import Converted
+from gis.analysis import convert as convert_pairs
 from gis.cli.console import Console, command, rows_table
 from gis.cli.coords_detect import detect
-from gis.cli.tables import EAST, pair_columns, read_table
+from gis.cli.tables import read_bytes, read_table
 from gis.coords import (
     Cell,
-    Frame,
     LocalFrame,
     SevenParameters,
     Transformation,
-    axis_order,
     control_points,
     decode_place_code,
     east_first,
@@ -31,12 +31,12 @@ from gis.coords import (
     fit_local,
     frame_from_seven,
     norm_frame,
-    outside,
     outside_error,
     parse_angle,
 )
-from gis.errors import ConfigError, CoordError
+from gis.errors import ConfigError, CoordError, SourceError
 from gis.sources.frames import load_local_frames
+from gis.sources.pairs import PairTable, read_pairs
 
 
 @click.group()
@@ -105,38 +105,58 @@ def _convert_file(
 ) -> None:
     """Every column as it came, then x, y in the new frame and the accuracy. Rows that can't be
     converted keep their place with empty numbers, and are counted."""
-    rows, columns = read_table(path)
-    pair = (x_name, y_name) if x_name and y_name else pair_columns(columns, path)
-    numbers = np.array([[_number(row.get(name)) for name in pair] for row in rows])
-    numbers = numbers.reshape(-1, 2)
-    named = pair[0].strip().lower() in EAST or x_name is not None
-    if not named:
-        numbers = _found_order(console, numbers, way.source, pair)
-    bad = outside(numbers, way.source)
-    _say_beyond(console, numbers[~bad], way)
-    moved = np.full(numbers.shape, np.nan)
-    moved[~bad] = way.apply(numbers[~bad])
-    failed = np.flatnonzero(~np.isfinite(moved).all(axis=1))
-    if len(failed):
+    table = read_pairs(read_bytes(path), path.name, x_name=x_name, y_name=y_name)
+    done = convert_pairs(table, way)
+    _refuse_whole(table, done, path)
+    if done.turned:
+        console.say(f"{table.names[0]} 为北坐标，已对调", f"{table.names[0]} is north, swapped")
+    _say_beyond(console, done.pairs[np.isfinite(done.moved).all(axis=1)], way)
+    failed = sorted(done.faults)
+    if failed:
         rows_text = "、".join(str(i + 1) for i in failed[:20])
         console.say(f"{len(failed)} 行无法转换：{rows_text}", f"{len(failed)} rows not converted")
-    table = [_converted(row, moved[i], way) for i, row in enumerate(rows)]
+    for i in failed[:SHOWN]:
+        console.say(done.faults[i].zh, done.faults[i].en)
+    rows = [
+        _converted(dict(zip(table.columns, row, strict=True)), done.moved[i], way)
+        for i, row in enumerate(table.rows)
+    ]
     if console.json:
         console.emit(
             {
-                "rows": table,
-                "failed": [int(i) + 1 for i in failed],
+                "rows": rows,
+                "failed": [i + 1 for i in failed],
                 "accuracy_m": way.accuracy_m,
                 "steps": list(way.steps),
             }
         )
         return
     out = io.StringIO()
-    writer = csv.DictWriter(out, [*columns, *_NEW], lineterminator="\n")
+    writer = csv.DictWriter(out, [*table.columns, *_NEW], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(table)
+    writer.writerows(rows)
     console.say("；".join(way.steps), f"accuracy {way.accuracy_m:g} m")
     console.emit(None, text=out.getvalue().rstrip("\n"))
+
+
+def _refuse_whole(table: PairTable, done: Converted, path: Path) -> None:
+    """A row with too few or too many values puts every column in doubt; a file without one row
+    that can be converted is in another frame."""
+    for row in sorted(table.ragged):
+        fault, line = table.faults[row], table.lines[row]
+        raise SourceError(
+            zh=f"{path.name} 第 {line} 行：{fault.zh}",
+            en=f"{path.name} line {line}: {fault.en}",
+            file=path.name,
+            row=int(line),
+        )
+    if len(done.faults) == len(table):
+        first = done.faults[min(done.faults)]
+        raise CoordError(
+            zh=f"{path.name} 没有一行能转换。{first.zh}",
+            en=f"no row of {path.name} can be converted. {first.en}",
+            file=path.name,
+        )
 
 
 def _say_beyond(console: Console, numbers: Any, way: Transformation) -> None:
@@ -149,35 +169,16 @@ def _say_beyond(console: Console, numbers: Any, way: Transformation) -> None:
         )
 
 
+SHOWN = 5  # reasons of rows that failed
 _NEW = ("x_converted", "y_converted", "accuracy_m")
 
 
 def _converted(row: dict[str, str], moved: Any, way: Transformation) -> dict[str, Any]:
     digits = 9 if way.target.unit == "degree" else 4
-    values = [round(float(v), digits) if np.isfinite(v) else None for v in moved]
-    return {**row, **dict(zip(_NEW, (*values, way.accuracy_m), strict=True))}
-
-
-def _found_order(console: Console, numbers: Any, frame: Frame, pair: tuple[str, str]) -> Any:
-    if frame.local is not None and axis_order(numbers, frame) == "either":
-        # numbers can't tell; the columns mean what they meant in the frame's own control file
-        if not frame.local.first_is_north:
-            return numbers
-        console.say(
-            f"{pair[0]} 按控制点文件为北坐标", f"{pair[0]} is north, as in the control file"
-        )
-        return numbers[:, ::-1]
-    numbers, swapped = east_first(numbers, frame, f"{pair[0]}, {pair[1]}")
-    if swapped:
-        console.say(f"{pair[0]} 为北坐标，已对调", f"{pair[0]} is north, swapped")
-    return numbers
-
-
-def _number(text: str | None) -> float:
-    try:
-        return parse_angle(text or "")
-    except CoordError:
-        return float("nan")
+    if not np.isfinite(moved).all():
+        return {**row, **dict.fromkeys(_NEW)}
+    values = (*(round(float(v), digits) for v in moved), way.accuracy_m)
+    return {**row, **dict(zip(_NEW, values, strict=True))}
 
 
 @coords.add_command

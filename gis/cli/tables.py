@@ -15,16 +15,21 @@ NORTH = ("lat", "latitude", "纬度", "n", "north", "northing", "北坐标")
 EITHER = (("x", "y"), ("x_local", "y_local"), ("x坐标", "y坐标"), ("横坐标", "纵坐标"))
 
 
-def read_table(path: Path) -> tuple[list[dict[str, str]], list[str]]:
-    """Rows and column names of a CSV file in UTF-8 or GBK. Raises SourceError."""
+def read_bytes(path: Path) -> bytes:
+    """A file as it is. Raises SourceError."""
     try:
-        raw = path.read_bytes()
+        return path.read_bytes()
     except OSError as exc:
         raise SourceError(
             zh=f"无法读取 {path}：{exc.strerror}",
             en=f"can't read {path}: {exc.strerror}",
             file=str(path),
         ) from exc
+
+
+def read_table(path: Path) -> tuple[list[dict[str, str]], list[str]]:
+    """Rows and column names of a CSV file in UTF-8 or GBK. Raises SourceError."""
+    raw = read_bytes(path)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -83,9 +83,10 @@ class TestConvert:
         path = tmp_path / "管点.csv"
         text = "点号,X,Y,备注\nA1,3654210.4,38502117.9,好\nA2,abc,1,坏\nA3,3654211.4,38502118.9,\n"
         path.write_bytes(text.encode("gb18030"))
-        result = gis("convert", "--from", "EPSG:4526", "--to", "EPSG:4547", path, code=3)
-        assert "row" in result.stderr
-        # enough good rows, and the order is sure; the broken one keeps its place
+        # the broken row keeps its place, and says nothing against the order of the others
+        result = gis("convert", "--from", "EPSG:4526", "--to", "EPSG:4547", path)
+        assert result.stdout.splitlines()[2] == "A2,abc,1,坏,,,"
+        assert "'abc' is no coordinate" in result.stderr
         good = "".join(f"B{i},3654210.4,38502117.9,\n" for i in range(30))
         path.write_bytes((text + good).encode("gb18030"))
         result = gis("convert", "--from", "EPSG:4526", "--to", "EPSG:4547", path)
@@ -98,6 +99,23 @@ class TestConvert:
         assert document(gis("convert", "--from", "4526", "--to", "4547", path, "--json"))[
             "failed"
         ] == [2]
+
+    def test_a_file_in_another_frame(self, gis, tmp_path):
+        path = tmp_path / "p.csv"
+        path.write_text("lon,lat\n114.022,32.98\n114.023,32.99\n")
+        result = gis("convert", "--from", "EPSG:4526", "--to", "EPSG:4547", path, code=3)
+        assert "no row of p.csv" in result.stderr
+        assert "line 2" in result.stderr
+        assert "degrees, not metres" in result.stderr
+
+    def test_one_place_a_line_without_a_header(self, gis, tmp_path):
+        path = tmp_path / "点.txt"
+        path.write_text("P1 X=3650530.1724 Y=38502056.4345\nP2：东经114°01′19.2″ 北纬\n", "utf-8")
+        result = gis("convert", "--from", "EPSG:4526", "--to", "EPSG:4490", path)
+        rows = list(csv.DictReader(io.StringIO(result.stdout)))
+        assert rows[0]["text"] == "P1 X=3650530.1724 Y=38502056.4345"
+        assert float(rows[0]["x_converted"]) == pytest.approx(114.022, abs=1e-9)
+        assert rows[1]["x_converted"] == ""
 
     def test_a_ragged_file(self, gis, tmp_path):
         path = tmp_path / "p.csv"
