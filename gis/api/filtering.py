@@ -24,6 +24,8 @@ MOST_WORDS, MOST_LETTERS = 8, 100
 
 def read_filter(given: Mapping[str, str], city: City) -> Node | None:
     """The filter of a request, its geometries in EPSG:4490. Raises LayerError or Refused."""
+    if not any(name in given for name in FILTER):
+        return None
     language = given.get("filter-lang", "cql2-text")
     if language not in LANGUAGES:
         choice = ", ".join(LANGUAGES)
