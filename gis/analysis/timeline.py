@@ -232,12 +232,15 @@ class _Feature:
 
     def stated(self, old: Mapping[str, Any] | None) -> Iterator[Event]:
         """Events dated by the record itself, where it did not state them before."""
+        phase: Phase
         for field in self.layer.fields:
             value = self.values[field.name]
             if value is None or (old is not None and old[field.name] == value):
                 continue
             if field.type == "date":
-                yield self._made(value, "day", field.title, field.name)
+                # a planned start is plan, whatever stage the project has reached since
+                phase = "permit" if self.layer.id == PERMITS else BY_THEME[self.layer.theme]
+                yield self._made(value, "day", field.title, field.name, phase=phase)
             elif field.name == BUILT and 1 <= value <= 9999:
                 day = date(int(value), 1, 1)
                 yield self._made(day, "year", field.title, field.name, phase="completion")

@@ -25,6 +25,7 @@ from gis.api import (
     mapdata,
     ogc,
     pages,
+    reports,
     tilesets,
     webfiles,
 )
@@ -128,7 +129,7 @@ def _routes(hot: bool) -> list[Route]:
         Route("/readyz", health.readyz),
         Route("/metrics", health.metrics),
     ]
-    return routes + history.routes() + ogc.routes()
+    return routes + history.routes() + reports.routes() + ogc.routes()
 
 
 def _by_format(hot: Endpoint, html: Endpoint, other: Endpoint, use_hot: bool) -> Endpoint:

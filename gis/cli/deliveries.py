@@ -118,6 +118,37 @@ def diff(
     console.emit(result | {"file": None if out is None else str(out)})
 
 
+@command("report")
+@click.argument("number", type=int)
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="写成可打印的网页文件 / write it as a page to print",
+)
+def report(console: Console, number: int, html: Path | None) -> None:
+    """一次交付的质量报告：行数、坐标系、原因与示例 / the quality report of a delivery.
+
+    \b
+    示例 / example:  gis deliveries report 3 --html report.html
+    """
+    from gis.layers import load_registry
+    from gis.sources import load_local_frames
+    from gis.store import open_store
+    from gis.store.quality import quality_of
+
+    settings = console.settings
+    registry = load_registry(settings.config, settings.data)
+    with open_store(settings) as store:
+        found = quality_of(store, number, load_local_frames(settings.config / "frames"))
+        if html is not None:
+            from gis.api.reports import report_page
+
+            with writing(html) as file:
+                file.write(report_page(store, registry, found))
+    shown = [{"code": r.code, "rows": r.rows, "fields": ", ".join(r.fields)} for r in found.reasons]
+    console.emit(found.to_json(), table=rows_table(shown, ("code", "rows", "fields")))
+
+
 def _between(since: str, until: str | None, timezone: str) -> Interval:
     from gis.store import Interval, parse_datetime
 
@@ -165,5 +196,5 @@ def _dated(line: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-for each in (list_, show, undo, diff):
+for each in (list_, show, undo, diff, report):
     deliveries.add_command(each)
