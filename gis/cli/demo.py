@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from gis.layers import Registry
     from gis.store import Store
 
-COLUMNS = ("图层\nlayer", "交付\nfiles", "收到\nrows in", "入库\naccepted", "隔离\nrefused", "精度\nm",
-           "用时\ns")  # fmt: skip
+COLUMNS = (
+    *("图层\nlayer", "交付\nfiles", "收到\nrows in", "入库\naccepted", "隔离\nrefused"),
+    *("精度\nm", "用时\ns"),
+)
 SUMMED = ("rows_in", "accepted", "new", "changed", "unchanged", "closed", "kept", "quarantined",
           "seconds")  # fmt: skip
 
