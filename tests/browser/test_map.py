@@ -1,124 +1,29 @@
 """The one-map page in a real browser: what people do with it, and what it must never do.
 
-Every test fails on a console error, an uncaught exception, a failed response, or a request that
-leaves the server's own address. The page's hook `window.onemap` is documented in docs/map.md.
+Every test fails on what tests/watched.py notes, too. The page's hook `window.onemap` is documented
+in docs/map.md.
 """
 
 from __future__ import annotations
 
 import gzip
 import re
-import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
 import shapely
-from playwright.sync_api import Browser, Page, Request, Response, sync_playwright
+from playwright.sync_api import Response
 from served import Served
 from shapely.geometry import shape
+from watched import Watched
 
 pytestmark = pytest.mark.xdist_group("served")
 
 FIRST = "2023-06-01"  # as-of of the demo's first deliveries
-SLOW_MS = 60_000  # WebGL without a graphics card, on two shared cores
-FLAGS = [
-    "--no-sandbox",
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--ignore-gpu-blocklist",
-    "--disable-dev-shm-usage",
-]
-IDLE = "window.onemap.idle()"
 LAYER_BUDGET = 450_000  # bytes of JavaScript for 2D, gzipped, on the main thread
-
-
-@dataclass
-class Watched:
-    """A page and everything about it that must not be."""
-
-    page: Page
-    served: Served
-    problems: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-
-    def open(self, address: str = "/map") -> None:
-        self.page.goto(f"{self.served.url}{address}")
-        self.page.wait_for_function("window.onemap")
-        self.page.evaluate(IDLE)
-
-    def idle(self) -> None:
-        self.page.evaluate(IDLE)
-
-    def state(self, name: str) -> Any:
-        return self.page.evaluate(f"window.onemap.state().{name}")
-
-    def text(self, selector: str) -> str:
-        return self.page.locator(selector).first.inner_text()
-
-    def note_request(self, request: Request) -> None:
-        self.requests.append(request.url)
-        parts = urlsplit(request.url)
-        if (
-            parts.scheme not in ("blob", "data")
-            and parts.netloc != urlsplit(self.served.url).netloc
-        ):
-            self.problems.append(f"a request leaves the machine: {request.url}")
-
-    def note_response(self, response: Response) -> None:
-        if response.status >= 400:
-            self.problems.append(f"{response.status} {response.url}")
-
-    def note_failure(self, request: Request) -> None:
-        # The page itself gives up what is no longer wanted: tiles of a place it has left.
-        if request.failure != "net::ERR_ABORTED":
-            self.problems.append(f"{request.failure} {request.url}")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert program, "no chromium: apt install chromium (scripts/setup.sh does)"
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def opened(browser: Browser, served_demo: Served) -> Iterator[Callable[[int, int], Watched]]:
-    """Make a watched page of a width and height; at the end nothing may have gone wrong."""
-    made: list[Watched] = []
-
-    def make(width: int = 1000, height: int = 640) -> Watched:
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, reduced_motion="reduce"
-        )
-        page = context.new_page()
-        page.set_default_timeout(SLOW_MS)
-        watched = Watched(page, served_demo)
-        page.on("request", watched.note_request)
-        page.on("response", watched.note_response)
-        page.on("requestfailed", watched.note_failure)
-        page.on("pageerror", lambda error: watched.problems.append(f"uncaught: {error}"))
-        page.on(
-            "console",
-            lambda line: (
-                watched.problems.append(f"console: {line.text}") if line.type == "error" else None
-            ),
-        )
-        made.append(watched)
-        return watched
-
-    yield make
-    for watched in made:
-        watched.page.context.close()
-    problems = [problem for watched in made for problem in watched.problems]
-    assert problems == []
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ export class Results {
         "div",
         { class: "figures" },
         this.figure(t("accuracy"), accuracy === 0 ? t("exact") : `± ${number(accuracy, 3)} m`, "accuracy"),
-        this.figure(t("rows"), number(answer.rows.length - answer.failed), "done"),
+        this.figure(t("done_rows"), number(answer.rows.length - answer.failed), "done"),
         answer.failed ? this.figure(t("failed_rows"), number(answer.failed), "failed-count") : null,
         h("span", { class: "grow" }),
         h("button", { class: "action", id: "copy", onclick: () => this.copy(answer) }, icon(ICONS.copy, 15), t("copy")),
