@@ -1,11 +1,14 @@
 """Change detection: seconds and memory a square kilometre, and what it finds in generated cities.
 
     python benchmarks/change.py [--seeds 1 2 3] [--side 1500 3000 8000]
+    python benchmarks/change.py --noise       # the table of docs/change.md, as Markdown
 
 Cost: the dsm engine over two surface models and two photos of 0.5 m, written here; each size in a
 process of its own, so that peak memory is that size's. It should not grow with the size. CPU time
 is this process's own, and includes the digests of the files. Quality: the engine's candidates
 against the truth of small generated cities (matched = half in common, each once).
+`--noise`: the tests' pieces of town with planted changes, under growing noise; 95 % intervals by
+Wilson.
 """
 
 from __future__ import annotations
@@ -30,13 +33,26 @@ from gis.change.engines import DsmEngine
 from gis.change.pair import Pair, pair_of
 from gis.change.polygons import to_storage
 from gis.change.rasters import describe
-from gis.change.score import Place, Score, score
+from gis.change.score import Place, Score, interval, score
 from gis.demo import write_city
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "change"))
+import scene  # the tests' pieces of town
 
 GSD = 0.5
 WEST, NORTH = 502_000.0, 3_651_000.0
 STRIP = 512
 HOUSE, PITCH = 30, 80  # pixels: a house of 15 m every 40 m
+NOISES: dict[str, dict[str, Any]] = {
+    "0.3 m, white": {"sigma": 0.3},
+    "0.3 m, over 1 m": {"sigma": 0.3, "correlation_px": 2.0},
+    "0.3 m, shifted by a pixel": {"sigma": 0.3, "shift_px": 1},
+    "0.5 m, over 1.5 m": {"sigma": 0.5, "correlation_px": 3.0},
+    "0.5 m, over 1.5 m, shifted": {"sigma": 0.5, "correlation_px": 3.0, "shift_px": 1},
+    "0.8 m, over 1.5 m": {"sigma": 0.8, "correlation_px": 3.0},
+    "1.0 m, white": {"sigma": 1.0},
+    "1.0 m, over 1.5 m": {"sigma": 1.0, "correlation_px": 3.0},
+}
 CHANGED = 40  # one house in so many is new, one is gone
 
 
@@ -45,7 +61,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="*", default=[1, 2, 3])
     parser.add_argument("--side", type=int, nargs="*", default=[1500, 3000, 8000])
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--noise", action="store_true")
     asked = parser.parse_args()
+    if asked.noise:
+        print_noise(asked.seeds)
+        return
     if asked.measure:
         print(json.dumps(measured(asked.measure)))
         return
@@ -68,6 +88,52 @@ def main() -> None:
             f"{f'seed {seed}':>8} {got.true:>6} {got.found:>6} {got.precision:>10.3f} "
             f"{got.recall:>7.3f} {got.kinds:>6}"
         )
+
+
+def print_noise(seeds: list[int]) -> None:
+    """Precision, recall and F1 of the engine under each of NOISES, over the scenes of `seeds`."""
+    print(f"{len(seeds)} scenes each, seeds {seeds}\n")
+    print("| noise of each model | photos | changes | precision | recall | F1 |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for name, how in NOISES.items():
+        for photos in (True, False):
+            with tempfile.TemporaryDirectory() as folder:
+                true, found, hit = under_noise(Path(folder), seeds, how, photos=photos)
+            f1 = 2 * hit / (true + found)
+            print(
+                f"| {name} | {'with' if photos else 'without'} | {true} | {_share(hit, found)} "
+                f"| {_share(hit, true)} | {f1:.2f} |"
+            )
+
+
+def under_noise(
+    folder: Path, seeds: list[int], how: dict[str, Any], *, photos: bool
+) -> tuple[int, int, int]:
+    """True changes, found ones, and matches (0.3 of intersection over union) over the scenes."""
+    true = found = hit = 0
+    for seed in seeds:
+        place = folder / str(seed)
+        place.mkdir()
+        town = scene.planted(seed=seed)
+        files = scene.write(town, place, seed=seed, **how)
+        kept = ("dsm_before", "dsm_after", *(("before", "after") if photos else ()))
+        got = {name: files[name] for name in kept}
+        pair = pair_of(
+            describe(got["before"], "image") if photos else None,
+            describe(got["after"], "image") if photos else None,
+            describe(got["dsm_before"], "dsm"),
+            describe(got["dsm_after"], "dsm"),
+        )
+        items = list(DsmEngine().candidates(pair).items)
+        counts = scene.tally(items, town.truth)
+        true, found = true + len(town.truth), found + len(items)
+        hit += round(counts["recall"] * len(town.truth))
+    return true, found, hit
+
+
+def _share(part: int, whole: int) -> str:
+    low, high = interval(part, whole) or (0.0, 1.0)
+    return f"{part / whole if whole else 1.0:.2f} ({low:.2f}–{high:.2f})"
 
 
 def measured(folder: Path) -> dict[str, Any]:

@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
+from rich.table import Table
 
 from gis.cli.console import Console, command
 from gis.errors import ConfigError
 
 if TYPE_CHECKING:
-    from gis.change import DetectReport
+    from gis.change import DetectReport, Score
 
 FILE = click.Path(path_type=Path)
 DAY = click.DateTime(["%Y-%m-%d"])
 
 
-@command("detect")
+@command("detect", cls=click.Group, invoke_without_command=True)
 @click.option("--before", type=FILE, help="前期正射影像 / earlier photo (GeoTIFF)")
 @click.option("--after", type=FILE, help="后期正射影像 / later photo")
 @click.option("--dsm-before", type=FILE, help="前期高程模型 / earlier surface model (GeoTIFF)")
@@ -46,6 +47,8 @@ def detect(
     示例 / example:  gis detect --before ortho_2023.tif --after ortho_2024.tif \\
                          --dsm-before dsm_2023.tif --dsm-after dsm_2024.tif --out changes.geojson
     """
+    if click.get_current_context().invoked_subcommand is not None:
+        return
     from gis.change import DetectRequest, load_rules
     from gis.change import detect as run_detection
     from gis.layers import load_registry
@@ -69,6 +72,44 @@ def detect(
         out.write_text(text + "\n", encoding="utf-8")
     _say(console, report)
     console.emit(report.to_json(), text=_summary(report))
+
+
+@command("score")
+@click.argument("truth", type=FILE)
+def score(console: Console, truth: Path) -> None:
+    """对照真值给现有线索打分 / score the current alerts against TRUTH, a GeoJSON of true changes
+    (change_id, kind, reasons, illegal): shares with their 95 % intervals.
+
+    \b
+    示例 / example:  gis detect score demo/full/truth/changes.geojson
+    """
+    from gis.change import score_alerts
+    from gis.layers import load_registry
+    from gis.store import open_store
+
+    settings = console.settings
+    registry = load_registry(settings.config, settings.data)
+    with open_store(settings) as store:
+        found = score_alerts(store, registry, truth)
+    console.emit(found.to_json(), table=_score_table(found))
+    if found.missed:
+        missed = ", ".join(found.missed)
+        console.say(f"未发现：{missed}", f"not found: {missed}")
+
+
+def _score_table(found: Score) -> Table:
+    from gis.change.score import interval
+
+    table = Table()
+    for name in ("", "数 count", "共 of", "比例 share", "95 %"):
+        table.add_column(name, justify="right" if name else "left")
+    for zh, en, part, whole in found.lines():
+        bounds = interval(part, whole)
+        share = "" if bounds is None else f"{part / whole:.3f}"
+        band = "" if bounds is None else f"{bounds[0]:.3f}–{bounds[1]:.3f}"
+        table.add_row(f"{zh} {en}", str(part), str(whole), share, band)
+    table.add_row("F1", "", "", f"{found.f1:.3f}", "")
+    return table
 
 
 def _check_folder(out: Path) -> None:
@@ -100,3 +141,6 @@ def _summary(report: DetectReport) -> str:
         f"({new} new, {again} seen again), {report.suppressed} settled ones suppressed, "
         f"{report.seconds} s. An alert is a clue: it must be checked in the field."
     )
+
+
+cast("click.Group", detect).add_command(score)

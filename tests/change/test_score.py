@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import shapely
 from city import run
 
 from gis.change import score_alerts, score_candidates
-from gis.change.score import MATCH, Place, score
+from gis.change.score import DAY, MATCH, Place, interval, score
 from gis.demo import write_city
 from gis.errors import SourceError
 from gis.ingest import IngestRequest, ingest
@@ -46,6 +47,43 @@ def test_counts_pairs_once() -> None:
 def test_a_match_is_half_in_common(width: float, matched: int) -> None:
     true, found = place("A", 114.0), place("1", 114.0, 0.001 * width)
     assert score([found], [true], CITY).matched == matched
+
+
+def test_the_most_certain_ones_are_counted_apart() -> None:
+    true = [place(f"T{i}", 114.0 + i / 100) for i in range(DAY)]
+    sure = [replace(place(f"F{i}", 114.0 + i / 100), certain=0.9) for i in range(DAY)]
+    wrong = [replace(place(f"X{i}", 116.0 + i / 100), certain=0.1) for i in range(DAY)]
+    result = score([*wrong, *sure], true, CITY)
+    assert (result.precision, result.best, result.best_of) == (0.5, DAY, DAY)
+    wrong[0] = replace(wrong[0], certain=1.0)
+    assert score([*wrong, *sure], true, CITY).best == DAY - 1
+
+
+def test_large_places_on_red_lines_are_counted_apart() -> None:
+    small = 0.0001 * 1.5  # 14 m by 111 m
+    true = [
+        place("A", 114.0, small, "farmland"),
+        place("B", 114.1, small, "no_permit", "ecological"),
+        place("C", 114.2, 0.000005, "farmland"),  # 52 m²
+        place("D", 114.3, small, "no_permit"),  # on no red line
+    ]
+    result = score([true[0], true[2]], true, CITY)
+    assert (result.large_found, result.large) == (1, 2)
+    assert result.to_json()["shares"]["recall from 200 m2 on red lines"]["share"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "low", "high"),
+    [(0, 0, None, None), (5, 5, 0.566, 1.0), (0, 5, 0.0, 0.434), (45, 50, 0.786, 0.957)],
+)
+def test_an_interval_of_a_share(part: int, whole: int, low: Any, high: Any) -> None:
+    found = interval(part, whole)
+    assert found == (None if low is None else pytest.approx((low, high), abs=0.001))
+
+
+def test_f1_of_nothing_right() -> None:
+    assert score([place("1", 114.0)], [place("A", 115.0)], CITY).f1 == 0.0
+    assert score([place("1", 114.0)], [place("A", 114.0)], CITY).f1 == 1.0
 
 
 def test_nothing_found_and_nothing_true() -> None:
