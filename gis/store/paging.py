@@ -6,16 +6,14 @@ A page after a row stays right while rows come and go before it; an offset does 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 
 from gis.errors import LayerError
+from gis.layers.model import Layer
 from gis.store.literals import literal
-from gis.store.times import Interval
-
-if TYPE_CHECKING:
-    from gis.store.query import LayerQuery
+from gis.store.times import Interval, When
 
 Direction = Literal["asc", "desc"]
 Mark = tuple[Any, ...]  # what a row is sorted by, its key last (then valid_from and version)
@@ -24,7 +22,20 @@ WORDS = {"asc": SQL("{} ASC NULLS LAST"), "desc": SQL("{} DESC NULLS LAST")}
 KEY, STARTS, VERSION = SQL("t.key"), SQL("lower(t.valid)"), SQL("t.version_id")
 
 
-def order(q: LayerQuery) -> Composed:
+class Ordered(Protocol):
+    """What a query says of its order."""
+
+    @property
+    def layer(self) -> Layer: ...
+    @property
+    def when(self) -> When: ...
+    @property
+    def sortby(self) -> tuple[tuple[str, Direction], ...]: ...
+    @property
+    def after(self) -> Mark | None: ...
+
+
+def order(q: Ordered) -> Composed:
     """ORDER BY of a query: what was asked for, then the key, so that it is always one order."""
     parts: list[Composable] = [WORDS[way].format(_column(q, name)) for name, way in q.sortby]
     parts.append(KEY)
@@ -33,7 +44,7 @@ def order(q: LayerQuery) -> Composed:
     return SQL(", ").join(parts)
 
 
-def beyond(q: LayerQuery, params: dict[str, Any]) -> Composable | None:
+def beyond(q: Ordered, params: dict[str, Any]) -> Composable | None:
     """The condition for rows after `q.after`; adds its values to `params`. None = from the start.
 
     Raises LayerError for a mark of another order."""
@@ -54,7 +65,7 @@ def beyond(q: LayerQuery, params: dict[str, Any]) -> Composable | None:
     return found
 
 
-def mark_column(q: LayerQuery) -> Composable:
+def mark_column(q: Ordered) -> Composable:
     """One more column, the row's mark as JSON text, where the feature's own text does not say."""
     if not q.sortby and not isinstance(q.when, Interval):
         return SQL("")
@@ -62,7 +73,7 @@ def mark_column(q: LayerQuery) -> Composable:
     return SQL(", json_build_array({})").format(SQL(", ").join(parts))
 
 
-def mark_of(q: LayerQuery, row: tuple[Any, ...]) -> Mark:
+def mark_of(q: Ordered, row: tuple[Any, ...]) -> Mark:
     """The mark of a row of `items`."""
     if len(row) == 1:
         text = row[0]
@@ -71,7 +82,7 @@ def mark_of(q: LayerQuery, row: tuple[Any, ...]) -> Mark:
     return tuple(values if isinstance(q.when, Interval) else values[:-2])
 
 
-def _column(q: LayerQuery, name: str) -> Identifier:
+def _column(q: Ordered, name: str) -> Identifier:
     return Identifier("t", "key" if name == "key" else q.layer.field(name).name)
 
 
@@ -88,7 +99,7 @@ def _compared(
     return later, SQL("{} = {}").format(column, Placeholder(name))
 
 
-def _typed(q: LayerQuery, count: int) -> Mark:
+def _typed(q: Ordered, count: int) -> Mark:
     mark = q.after or ()
     if len(mark) != count:
         raise _other(q)
@@ -108,7 +119,7 @@ def _typed(q: LayerQuery, count: int) -> Mark:
     return tuple(values)
 
 
-def _other(q: LayerQuery) -> LayerError:
+def _other(q: Ordered) -> LayerError:
     return LayerError(
         zh=f"图层 {q.layer.id} 的翻页标记与排序或时间不符。请从第一页重新开始",
         en=f"the page mark is not one of this order of layer {q.layer.id}. Start from the first "
