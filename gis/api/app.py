@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from gis.api import (
     casefile,
     coordspage,
+    documents,
     features,
     health,
     history,
@@ -129,7 +130,7 @@ def _routes(hot: bool) -> list[Route]:
         Route("/readyz", health.readyz),
         Route("/metrics", health.metrics),
     ]
-    return routes + history.routes() + reports.routes() + ogc.routes()
+    return routes + history.routes() + reports.routes() + documents.routes() + ogc.routes()
 
 
 def _by_format(hot: Endpoint, html: Endpoint, other: Endpoint, use_hot: bool) -> Endpoint:

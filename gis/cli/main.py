@@ -16,6 +16,7 @@ COMMANDS = {
     "ingest": "gis.cli.ingest:ingest",
     "layers": "gis.cli.layers:layers",
     "deliveries": "gis.cli.deliveries:deliveries",
+    "documents": "gis.cli.documents:documents",
     "quarantine": "gis.cli.quarantine:quarantine",
     "coords": "gis.cli.coords:coords",
     "detect": "gis.cli.detect:detect",

@@ -1,0 +1,104 @@
+"""Documents on features and places: what there is, and the files themselves.
+
+A file leaves as what it was recorded as, to be saved and never shown under our own address; that
+no client guesses another type is said with every answer (`health.Watch`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from gis.api.answers import base_url, json_answer
+from gis.api.parameters import single
+from gis.api.refusals import NotThere, no_feature
+from gis.api.service import Service, service_of
+from gis.errors import StoreError
+from gis.store import item
+from gis.store.documents import Document, document_file, documents_of, show_document
+
+SAFE = {
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cross-Origin-Resource-Policy": "same-site",
+    "Cache-Control": "private, no-cache",
+}
+
+
+def routes() -> list[Route]:
+    """The addresses of this module."""
+    return [
+        Route("/collections/{layer}/items/{key}/documents", get_documents),
+        Route("/documents/{number}", get_file),
+    ]
+
+
+def get_documents(request: Request) -> Response:
+    """`GET /collections/{layer}/items/{key}/documents`: what belongs to the feature."""
+    service = service_of(request)
+    single(request.query_params, ("f",))
+    layer = service.registry.get(request.path_params["layer"])
+    key = _whole(request.path_params["key"])
+    if (
+        key is None
+        or layer.classification == "sensitive"
+        or item(service.store, layer, key) is None
+    ):
+        raise no_feature(layer.id, request.path_params["key"][:80])
+    base = base_url(request, service.settings.public_url)
+    found = [_told(document, base) for document in documents_of(service.store, layer, key)]
+    return json_answer(request, {"documents": found, "count": len(found)})
+
+
+def get_file(request: Request) -> Response:
+    """`GET /documents/{number}`: the file, to be saved."""
+    service = service_of(request)
+    single(request.query_params, ())
+    text = request.path_params["number"]
+    number = _whole(text)
+    found = None if number is None else _shown(service, number)
+    if found is None:
+        raise NotThere(
+            zh=f"没有文档 {text[:20]}", en=f"there is no document {text[:20]}", document=text[:20]
+        )
+    path = document_file(service.settings.home / "documents", found)
+    disposition = f"attachment; filename*=UTF-8''{quote(found.name, safe='')}"
+    headers = {**SAFE, "Content-Disposition": disposition}
+    return FileResponse(path, media_type=found.media_type, headers=headers)
+
+
+def _shown(service: Service, number: int) -> Document | None:
+    """The document, where it may be shown."""
+    try:
+        found = show_document(service.store, number)
+    except StoreError as error:
+        if "document" in error.facts:
+            return None
+        raise
+    if found.layer is None:
+        return found
+    layer = service.registry.layers.get(found.layer)
+    return found if layer is not None and layer.classification != "sensitive" else None
+
+
+def _told(document: Document, base: str) -> dict[str, Any]:
+    """What is said of a document; who added it is for the department."""
+    return {
+        "id": document.id,
+        "name": document.name,
+        "title": document.title,
+        "type": document.media_type,
+        "bytes": document.bytes,
+        "sha256": document.digest,
+        "added_at": document.added_at,
+        "linked_to": "place" if document.layer is None else "feature",
+        "place_code": document.place_code,
+        "href": f"{base}/documents/{document.id}",
+    }
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
