@@ -76,3 +76,12 @@ def test_every_check_and_kind_of_style_is_documented() -> None:
     }
     wanted = {*GEOMETRY_CHECKS, *ATTRIBUTE_CHECKS, *kinds}
     assert [word for word in sorted(wanted) if word not in text] == []
+
+
+def test_the_walk_names_files_that_are_there() -> None:
+    import re
+
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    named = re.findall(r"`(gis/[\w/]+(?:\.py|/))`", text)
+    assert len(named) > 8
+    assert [path for path in named if not (ROOT / path).exists()] == []
