@@ -15,6 +15,7 @@ import json
 import os
 import struct
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 for _heavy in ("pandas", "geopandas", "pyarrow", "shapely"):
@@ -81,23 +82,27 @@ def info(request: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """One layer: its fields, frame, number of rows, and texts of its first rows."""
     source, layer, encoding = request["source"], request["layer"], request.get("encoding")
     said = pyogrio.read_info(source, layer=layer, encoding=encoding, force_feature_count=True)
-    _, _, _, data = pyogrio.raw.read(
-        source, layer=layer, encoding=encoding, max_features=SAMPLE, read_geometry=False
-    )
-    sample = [str(v) for c in data if c.dtype == object for v in c if isinstance(v, str)]
+    sample: list[str] = []
+    if request.get("sample", True):  # for some formats it costs a pass through the file
+        _, _, _, data = pyogrio.raw.read(
+            source, layer=layer, encoding=encoding, max_features=SAMPLE, read_geometry=False
+        )
+        sample = [str(v) for c in data if c.dtype == object for v in c if isinstance(v, str)]
     return {
         "crs": said.get("crs"),
         "fields": [str(name) for name in said["fields"]],
         "features": int(said["features"]),
         "encoding": said.get("encoding"),
         "geometry": said.get("geometry_type"),
-        "driver": said.get("driver"),
+        "layer": said.get("layer_name"),
         "sample": [text[:400] for text in sample[:2000]],
     }, []
 
 
 def read(request: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """Some rows of a layer; fewer than asked for where their geometry needs too much memory."""
+    if request.get("stream") and (request["start"] == 0 or request["stream"] in STREAMS):
+        return streamed(request)  # else another reader has taken its place
     size = int(request["size"])
     while True:
         try:
@@ -126,6 +131,160 @@ def read(request: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
         lengths = np.fromiter((-1 if g is None else len(g) for g in wkb), dtype="<i8", count=rows)
         parts += [lengths.tobytes(), b"".join(g for g in wkb if g is not None)]
     return header, parts
+
+
+# --- formats that can only be read from the start: one pass, by Arrow ------------------------
+
+
+class Schema(ctypes.Structure):
+    """ArrowSchema of the Arrow C data interface."""
+
+
+class Array(ctypes.Structure):
+    """ArrowArray."""
+
+
+class Stream(ctypes.Structure):
+    """ArrowArrayStream."""
+
+
+_C = ctypes.c_int64
+Schema._fields_ = [
+    ("format", ctypes.c_char_p), ("name", ctypes.c_char_p), ("metadata", ctypes.c_char_p),
+    ("flags", _C), ("n_children", _C), ("children", ctypes.POINTER(ctypes.POINTER(Schema))),
+    ("dictionary", ctypes.c_void_p),
+    ("release", ctypes.CFUNCTYPE(None, ctypes.POINTER(Schema))), ("private", ctypes.c_void_p),
+]  # fmt: skip
+Array._fields_ = [
+    ("length", _C), ("null_count", _C), ("offset", _C), ("n_buffers", _C), ("n_children", _C),
+    ("buffers", ctypes.POINTER(ctypes.c_void_p)),
+    ("children", ctypes.POINTER(ctypes.POINTER(Array))), ("dictionary", ctypes.c_void_p),
+    ("release", ctypes.CFUNCTYPE(None, ctypes.POINTER(Array))), ("private", ctypes.c_void_p),
+]  # fmt: skip
+Stream._fields_ = [
+    ("get_schema",
+     ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(Stream), ctypes.POINTER(Schema))),
+    ("get_next", ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(Stream), ctypes.POINTER(Array))),
+    ("get_last_error", ctypes.CFUNCTYPE(ctypes.c_char_p, ctypes.POINTER(Stream))),
+    ("release", ctypes.CFUNCTYPE(None, ctypes.POINTER(Stream))), ("private", ctypes.c_void_p),
+]  # fmt: skip
+NUMBERS = {b"l": "<i8", b"i": "<i4", b"s": "<i2", b"g": "<f8", b"f": "<f4"}
+TEXTS = (b"u", b"z")  # with offsets of 32 bits
+STREAMS: dict[int, Iterator[tuple[dict[str, Any], list[bytes]]]] = {}
+
+
+class CannotStreamError(Exception):
+    """A column is of a type that only the plain reading knows."""
+
+
+def streamed(request: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """The next rows of stream number `stream`, which begins with the first request for it."""
+    number = int(request["stream"])
+    if number not in STREAMS:
+        STREAMS.clear()  # an earlier reader has gone away
+        STREAMS[number] = opened_stream(request)
+    nothing: tuple[dict[str, Any], list[bytes]] = {"rows": 0, "columns": [], "shapes": False}, [b""]
+    return next(STREAMS[number], nothing)
+
+
+def opened_stream(request: dict[str, Any]) -> Iterator[tuple[dict[str, Any], list[bytes]]]:
+    """An iterator of replies."""
+    with pyogrio.raw.open_arrow(
+        request["source"], layer=request["layer"], batch_size=int(request["size"]),
+        return_fids=True,
+    ) as (meta, reader):  # fmt: skip
+        pointer = ctypes.pythonapi.PyCapsule_GetPointer
+        pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+        capsule = reader.__arrow_c_stream__()
+        stream = ctypes.cast(pointer(capsule, b"arrow_array_stream"), ctypes.POINTER(Stream))
+        schema = Schema()
+        if stream.contents.get_schema(stream, ctypes.byref(schema)):
+            raise CannotStreamError
+        kinds = [schema.children[i].contents for i in range(schema.n_children)]
+        names = [(k.name or b"").decode() for k in kinds]
+        formats = [k.format for k in kinds]
+        if any(f not in NUMBERS and f not in TEXTS for f in formats):
+            raise CannotStreamError
+        geometry = meta["geometry_name"] or "wkb_geometry"
+        while True:
+            array = Array()
+            if stream.contents.get_next(stream, ctypes.byref(array)):
+                error = stream.contents.get_last_error(stream) or b"the stream broke"
+                raise ValueError(error.decode("utf-8", "replace"))
+            if not array.release:
+                return
+            try:
+                yield arrow_reply(array, names, formats, geometry)
+            finally:
+                array.release(ctypes.byref(array))
+
+
+def arrow_reply(
+    array: Any, names: list[str], formats: list[bytes], geometry: str
+) -> tuple[dict[str, Any], list[bytes]]:
+    columns, parts, rows = [], [], int(array.length)
+    fids, shapes = np.arange(rows, dtype="<i8").tobytes(), []
+    for i, name in enumerate(names):
+        column = array.children[i].contents
+        if formats[i] == b"z" and name == geometry:
+            shapes = arrow_bytes(column, rows)
+        elif name != "OGC_FID":
+            described, part = arrow_column(column, formats[i], rows)
+            columns.append([name, described])
+            parts.append(part)
+    return {"rows": rows, "columns": columns, "shapes": bool(shapes)}, [*parts, fids, *shapes]
+
+
+def buffer(column: Any, index: int, dtype: str, count: int) -> Any:
+    """`count` values of a buffer, copied; the column may begin inside it."""
+    size = np.dtype(dtype).itemsize
+    data = ctypes.string_at(column.buffers[index] + int(column.offset) * size, count * size)
+    return np.frombuffer(data, dtype=dtype)
+
+
+def missing(column: Any, rows: int) -> Any:
+    """Which values are null."""
+    first = int(column.offset)
+    if not column.null_count or not column.buffers[0]:
+        return np.zeros(rows, dtype=bool)
+    data = ctypes.string_at(column.buffers[0], (first + rows + 7) // 8)
+    bits = np.unpackbits(np.frombuffer(data, dtype="u1"), bitorder="little")
+    return bits[first : first + rows] == 0
+
+
+def arrow_bytes(column: Any, rows: int) -> list[bytes]:
+    """Lengths (-1 = null) and the bytes of all values."""
+    offsets = buffer(column, 1, "<i4", rows + 1).astype("<i8")
+    lengths = np.diff(offsets)
+    start, end = int(offsets[0]), int(offsets[-1])
+    data = ctypes.string_at(column.buffers[2] + start, end - start) if end > start else b""
+    lengths[missing(column, rows)] = -1
+    return [lengths.astype("<i8").tobytes(), data]
+
+
+def arrow_column(column: Any, kind: bytes, rows: int) -> tuple[str, bytes]:
+    if kind in NUMBERS:
+        values, gone = buffer(column, 1, NUMBERS[kind], rows), missing(column, rows)
+        if not gone.any():
+            return NUMBERS[kind], values.tobytes()
+        listed = [None if g else v for g, v in zip(gone, values.tolist(), strict=True)]
+        return "json", json.dumps(listed).encode("ascii")
+    lengths, data = arrow_bytes(column, rows)
+    ends = np.frombuffer(lengths, dtype="<i8")
+    out, at = [], 0
+    for n in ends.tolist():
+        value = None if n < 0 else data[at : at + n]
+        at += max(n, 0)
+        out.append(value if value is None else text_of(value, kind))
+    return "json", json.dumps(out).encode("ascii")
+
+
+def text_of(value: bytes, kind: bytes) -> str:
+    """A text; bytes that are no UTF-8 keep their row from passing."""
+    return value.hex() if kind == b"z" else value.decode("utf-8", "surrogateescape")
+
+
+# --- to bytes -------------------------------------------------------------------------------
 
 
 def packed(column: Any) -> tuple[str, bytes]:

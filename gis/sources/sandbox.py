@@ -36,6 +36,7 @@ MEMORY = 1 << 30  # bytes of address space
 CPU_S = 900  # seconds of processor time, the whole delivery
 REPLY_S = 120.0  # seconds without a byte
 MAX_HEADER, MAX_PART = 64 << 20, 1 << 30  # what a reply may hold, bytes
+EARLY = 3  # replies kept for readers that take turns
 TYPES = frozenset(["<f8", "<f4", "<i8", "<i4", "<i2", "|i1", "|u1", "<u2", "<u4", "|b1", "<M8[ms]"])
 
 
@@ -63,7 +64,8 @@ class Sandbox:
         self._limits = {"readable": readable, "cpu_s": CPU_S, "raster": raster,
                         "memory": memory + ((1 << 29) if raster else 0)}  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
-        self._asked = 0
+        self._asked = self._streams = 0
+        self._early: dict[int, dict[str, Any]] = {}  # replies that another reader waits for
 
     def ask(self, op: str, **facts: object) -> dict[str, Any]:
         """The reply to one request; its binary parts under "data".
@@ -83,6 +85,11 @@ class Sandbox:
         except OSError as exc:
             raise self._ended() from exc
         return self._asked
+
+    def new_stream(self) -> int:
+        """A number for one pass through a layer."""
+        self._streams += 1
+        return self._streams
 
     def rows(self, number: int) -> Rows:
         """The reply to a `read` that was sent."""
@@ -111,7 +118,7 @@ class Sandbox:
         return self._process
 
     def _reply(self, number: int) -> dict[str, Any]:
-        while True:
+        while number not in self._early:
             [length] = struct.unpack("<I", self._take(4))
             if length > MAX_HEADER:
                 raise self._ended()
@@ -119,8 +126,10 @@ class Sandbox:
             if any(not 0 <= size <= MAX_PART for size in header["parts"]):
                 raise self._ended()
             header["data"] = [self._take(size) for size in header["parts"]]
-            if header["id"] == number:  # an abandoned one is read over
-                break
+            self._early[header["id"]] = header
+            if len(self._early) > EARLY:  # the oldest was asked for by a reader that went away
+                del self._early[min(self._early.keys() - {number})]
+        header = self._early.pop(number)
         if "error" in header:
             raise self._refused(header)
         return header
@@ -171,6 +180,7 @@ class Sandbox:
             zh=f"{self.name} 无法读取：{reason}。文件可能损坏，请重新导出",
             en=f"{self.name} can't be read: {reason}. It may be damaged; export it again",
             source=self.name,
+            error=header["error"],
         )
 
     def _place(self) -> str:

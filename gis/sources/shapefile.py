@@ -40,7 +40,7 @@ def open_shapefile(
                 source=path.name,
             )
     shp, shx, dbf = (part for s, part in parts.items() if part is not None and s != ".prj")
-    _check_lengths(shp, shx, dbf)
+    count = _check_lengths(shp, shx, dbf)
     texts = _texts_of(dbf)
     found = find_encoding(texts, path.name, encoding, _stated(path))
     mend = find_mend(decode(texts[:SAMPLE], found).splitlines(), words)
@@ -49,7 +49,7 @@ def open_shapefile(
     def read(frame: Frame | None) -> Iterator[RawBatch]:
         there = [p for p in path.parent.glob("*") if p.stem == path.stem]
         sandbox = Sandbox(path.name, [shp, *there])
-        for rows in batches(sandbox, str(shp.absolute()), None, BYTES):
+        for rows in batches(sandbox, str(shp.absolute()), None, BYTES, count):
             yield to_batch(rows, rows.fids + 1, found, mend)
 
     return Delivery(
@@ -76,8 +76,8 @@ def _stated(path: Path) -> str | None:
     return cpg.read_bytes()[:32].decode("ascii", "replace") if cpg else None
 
 
-def _check_lengths(shp: Path, shx: Path, dbf: Path) -> None:
-    """The headers state the lengths (in 16-bit words); the files must have
+def _check_lengths(shp: Path, shx: Path, dbf: Path) -> int:
+    """Number of records. The headers state the lengths (in 16-bit words); the files must have
     them, and index and table must agree."""
     for part in (shp, shx):
         with part.open("rb") as file:
@@ -101,6 +101,7 @@ def _check_lengths(shp: Path, shx: Path, dbf: Path) -> None:
         raise _damaged(
             shp, f"{shapes} 个图形，{rows} 行属性", f"{shapes} shapes but {rows} rows of attributes"
         )
+    return int(rows)
 
 
 def _damaged(part: Path, zh: str, en: str) -> SourceError:

@@ -113,12 +113,13 @@ def open_spreadsheet(path: Path, member: str | None, *, layer: Layer) -> Deliver
     sheets = [str(row[0]) for row in sandbox.ask("layers", source=source)["layers"]]
     full = [s for s in sheets if sandbox.ask("info", source=source, layer=s)["features"]]
     sheet = one_of(sheets if member else full, member, path.name)
-    names = _unique(sandbox.ask("info", source=source, layer=sheet)["fields"], path.name)
+    info = sandbox.ask("info", source=source, layer=sheet)
+    names = _unique(info["fields"], path.name)
     places, wkt = _places(names, layer, path.name)
 
     def read(frame: Frame | None) -> Iterator[RawBatch]:
         done = 0
-        for rows in batches(sandbox, source, sheet, None):
+        for rows in batches(sandbox, source, sheet, None, info["features"]):
             numbers = np.arange(done + 1, done + 1 + len(rows.fids))
             done += len(rows.fids)
             raw = to_batch(rows, numbers, None, no_mend)

@@ -3,6 +3,7 @@ EDIGEO. All of them in a process with limits (`gis.sources.sandbox`)."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +22,11 @@ from gis.sources.garbled import Mend, find_mend, no_mend
 from gis.sources.sandbox import Rows, Sandbox
 from gis.sources.texts import decode, find_encoding
 
+STRING = re.compile(r'"([^"\\]*)"')
 BYTES = "ISO-8859-1"  # one character a byte: what goes in comes out
 COMPANIONS = ("MapInfo TAB", "MapInfo MIF", "GML")  # formats of several files of one stem
+PLAIN = ("GeoJSON", "GeoJSONSeq")  # one layer; every opening is a pass through the file
+SEQUENTIAL = ("GeoJSON", "GeoJSONSeq", "GML")
 PROBE = 1 << 22  # bytes from which a drawing's encoding is found
 
 
@@ -40,22 +44,22 @@ def open_vector(
     drawn = _drawing_encoding(path, encoding) if kind == "DXF" else None
     options = {"DXF_ENCODING": BYTES} if drawn else None
     sandbox = Sandbox(name, _files(path, kind), options=options)
-    found = [str(row[0]) for row in sandbox.ask("layers", source=source)["layers"]]
-    wanted = None if kind == "DXF" else member
-    layer = one_of(_worth_naming(sandbox, source, found, wanted), wanted, name)
+    layer = _layer(sandbox, source, kind, member, name)
     asked = BYTES if kind.startswith("MapInfo") else None  # GDAL knows few of its encodings
-    info = sandbox.ask("info", source=source, layer=layer, encoding=asked)
+    info = sandbox.ask("info", source=source, layer=layer, encoding=asked, sample=kind not in PLAIN)
     found_in = drawn
     if asked:
         data = "\n".join([*info["fields"], *info["sample"]]).encode(BYTES, "replace")
         found_in = find_encoding(data, name, encoding)
-    mend = no_mend if found_in else find_mend([*info["fields"], *info["sample"]], words)
+    seen = [*info["fields"], *(_strings(path) if kind in PLAIN else info["sample"])]
+    mend = no_mend if found_in else find_mend(seen, words)
     declared, evidence = _frame(info["crs"], kind, name)
 
     def read(frame: Frame | None) -> Iterator[RawBatch]:
         only = member if kind == "DXF" else None
         done = 0
-        for rows in batches(sandbox, source, layer, asked):
+        count, one_pass = int(info["features"]), kind in SEQUENTIAL
+        for rows in batches(sandbox, source, layer, asked, count, one_pass=one_pass):
             numbers = np.arange(done + 1, done + 1 + len(rows.fids))
             done += len(rows.fids)
             yield of_drawing_layer(to_batch(rows, numbers, found_in, mend), only)
@@ -72,18 +76,29 @@ def open_vector(
 
 
 def batches(
-    sandbox: Sandbox, source: str, layer: str | None, encoding: str | None
-) -> Iterator[Rows]:
-    """The rows of a layer. The next ones are read while the caller works on these."""
+    sandbox: Sandbox, source: str, layer: str | None, encoding: str | None, count: int,
+    *, one_pass: bool = False,
+) -> Iterator[Rows]:  # fmt: skip
+    """The `count` rows of a layer. The next ones are read while the caller works on these.
+    `one_pass`: the format can only be read from its start, so it is read through once, where
+    its columns allow it."""
     facts = {"source": source, "layer": layer, "encoding": encoding, "size": BATCH}
-    start = 0
-    number = sandbox.send("read", **facts, start=start)
-    while True:
-        rows = sandbox.rows(number)
-        if not len(rows.fids):
+    start, stream = 0, sandbox.new_stream() if one_pass and count > BATCH else None
+    number = sandbox.send("read", **facts, start=0, stream=stream)
+    while start < count:
+        try:
+            rows = sandbox.rows(number)
+        except SourceError as exc:
+            if stream is None or start or exc.facts.get("error") != "CannotStreamError":
+                raise
+            stream = None
+            number = sandbox.send("read", **facts, start=0, stream=None)
+            continue
+        if not len(rows.fids):  # rows marked as deleted are counted, not given
             return
         start += len(rows.fids)
-        number = sandbox.send("read", **facts, start=start)
+        if start < count:
+            number = sandbox.send("read", **facts, start=start, stream=stream)
         yield rows
 
 
@@ -173,12 +188,23 @@ def _drawing_encoding(path: Path, encoding: str) -> str:
     return find_encoding(probe[: probe.rfind(b"\n") + 1] or probe, path.name, encoding)
 
 
-def _worth_naming(sandbox: Sandbox, source: str, found: list[str], wanted: str | None) -> list[str]:
-    """The layers that hold something, where several are there and none is named."""
-    if wanted is not None or len(found) < 2:
-        return found
-    full = [n for n in found if sandbox.ask("info", source=source, layer=n)["features"]]
-    return full if len(full) == 1 else found
+def _layer(sandbox: Sandbox, source: str, kind: str, member: str | None, name: str) -> str | None:
+    """The layer to read: the one that is named, else the only one that holds something."""
+    if kind in PLAIN and member is None:
+        return None
+    found = [str(row[0]) for row in sandbox.ask("layers", source=source)["layers"]]
+    wanted = None if kind == "DXF" else member
+    if wanted is None and len(found) > 1:
+        full = [n for n in found if sandbox.ask("info", source=source, layer=n)["features"]]
+        found = full if len(full) == 1 else found
+    return one_of(found, wanted, name)
+
+
+def _strings(path: Path) -> list[str]:
+    """Texts from the beginning of a JSON file."""
+    with path.open("rb") as file:
+        head = file.read(1 << 16).decode("utf-8", "ignore")
+    return STRING.findall(head)
 
 
 def one_of(found: list[str], wanted: str | None, source: str) -> str:
