@@ -97,6 +97,33 @@ def score(console: Console, truth: Path) -> None:
         console.say(f"未发现：{missed}", f"not found: {missed}")
 
 
+@command("surface")
+@click.argument("cloud", type=FILE)
+@click.argument("out", type=FILE)
+@click.option("--crs", required=True, help="点云的坐标系，如 EPSG:4547 / frame of the points")
+@click.option("--date", "taken_on", type=DAY, required=True, help="采集日期 / when it was flown")
+@click.option("--gsd", type=click.FloatRange(min=0.05), default=0.5, show_default=True,
+              help="像元，米 / pixel, metres")  # fmt: skip
+@click.option("--datum", help="高程基准，如 1985国家高程基准 / height datum")
+def surface(
+    console: Console, cloud: Path, out: Path, crs: str, taken_on: datetime, gsd: float,
+    datum: str | None,
+) -> None:  # fmt: skip
+    """点云（LAS）转高程模型，供 --dsm-before、--dsm-after 使用 / a point cloud (LAS) as a surface
+    model (GeoTIFF): the highest point of each pixel.
+
+    \b
+    示例 / example:  gis detect surface a.las dsm_20240610.tif --crs EPSG:4547 --date 2024-06-10
+    """
+    from gis.change.pointclouds import open_cloud, write_surface
+
+    _check_folder(out)
+    said = write_surface(
+        open_cloud(cloud), out, crs=crs, gsd_m=gsd, taken_on=taken_on.date(), datum=datum
+    )
+    console.emit({"file": str(out), **said})
+
+
 def _score_table(found: Score) -> Table:
     from gis.change.score import interval
 
@@ -116,8 +143,8 @@ def _check_folder(out: Path) -> None:
     """Before the long work, not after it."""
     if not out.parent.is_dir():
         raise ConfigError(
-            zh=f"--out 的目录 {out.parent} 不存在。请先建立",
-            en=f"the folder {out.parent} of --out does not exist. Make it first",
+            zh=f"目录 {out.parent} 不存在。请先建立",
+            en=f"the folder {out.parent} does not exist. Make it first",
             path=str(out),
         )
 
@@ -143,4 +170,5 @@ def _summary(report: DetectReport) -> str:
     )
 
 
-cast("click.Group", detect).add_command(score)
+for each in (score, surface):
+    cast("click.Group", detect).add_command(each)
