@@ -26,6 +26,7 @@ from gis.api import (
     mapdata,
     ogc,
     pages,
+    records,
     reports,
     tilesets,
     webfiles,
@@ -130,7 +131,14 @@ def _routes(hot: bool) -> list[Route]:
         Route("/readyz", health.readyz),
         Route("/metrics", health.metrics),
     ]
-    return routes + history.routes() + reports.routes() + documents.routes() + ogc.routes()
+    return (
+        records.routes()
+        + routes
+        + history.routes()
+        + reports.routes()
+        + documents.routes()
+        + ogc.routes()
+    )
 
 
 def _by_format(hot: Endpoint, html: Endpoint, other: Endpoint, use_hot: bool) -> Endpoint:

@@ -149,6 +149,40 @@ def report(console: Console, number: int, html: Path | None) -> None:
     console.emit(found.to_json(), table=rows_table(shown, ("code", "rows", "fields")))
 
 
+@command("overdue")
+def overdue(console: Console) -> None:
+    """按 config/updates.yml 的更新周期，列出逾期的图层 / layers that are due for a delivery.
+
+    \b
+    updates.yml 每行一个图层与天数 / one layer and its days a line, such as   buildings: 365
+    示例 / example:  gis deliveries overdue
+    """
+    from gis.layers import load_registry
+    from gis.store import open_store
+    from gis.store.records import layer_records, load_cycles
+
+    settings = console.settings
+    registry = load_registry(settings.config, settings.data)
+    cycles = load_cycles(settings.config, registry)
+    with open_store(settings) as store:
+        records = layer_records(store, registry, cycles)
+    now = datetime.now(UTC)
+    found = [
+        {
+            "layer": of.layer.id,
+            "owner": of.layer.owner.zh,
+            "updated": of.updated,
+            "cycle_days": of.cycle_days,
+            "overdue_days": of.overdue_days(now),
+        }
+        for of in records
+        if of.overdue_days(now) is not None or (of.cycle_days is not None and of.updated is None)
+    ]
+    console.emit(
+        found, table=rows_table(found, ("layer", "owner", "updated", "cycle_days", "overdue_days"))
+    )
+
+
 def _between(since: str, until: str | None, timezone: str) -> Interval:
     from gis.store import Interval, parse_datetime
 
@@ -196,5 +230,5 @@ def _dated(line: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-for each in (list_, show, undo, diff, report):
+for each in (list_, show, undo, diff, report, overdue):
     deliveries.add_command(each)

@@ -1,0 +1,252 @@
+"""The catalogue: layers and deliveries as records of OGC API Records, with their lineage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gis.api.answers import GEOJSON, answer, base_url, json_answer
+from gis.api.axes import axes_of, box_of
+from gis.api.parameters import single, whole
+from gis.api.refusals import NotThere, bad_value
+from gis.api.service import Service, service_of
+from gis.layers import Label
+from gis.store.records import LayerRecord, layer_records, load_cycles
+
+CATALOGUE = "catalogue"
+CORE = "http://www.opengis.net/spec/ogcapi-records-1/1.0/conf/record-core"
+ASKED = ("f", "limit", "offset", "q", "type", "bbox")
+TYPES = ("dataset", "delivery")
+SOME, MOST = 50, 1_000
+LINEAGE = 20  # deliveries told in a layer's record, newest first
+FIGURES = ("accepted", "new", "changed", "unchanged", "closed", "quarantined")
+SEARCHED = ("title", "title_en", "keywords", "contacts", "source")
+Record = dict[str, Any]
+
+
+def routes() -> list[Route]:
+    """The addresses of this module; they stand before those of layers."""
+    one = f"/collections/{CATALOGUE}"
+    return [
+        Route(one, get_catalogue),
+        Route(f"{one}/items", get_records),
+        Route(f"{one}/items/{{record}}", get_record),
+    ]
+
+
+def get_catalogue(request: Request) -> Response:
+    """`GET /collections/catalogue`: what the catalogue is."""
+    service = service_of(request)
+    single(request.query_params, ("f",))
+    here = f"{base_url(request, service.settings.public_url)}/collections/{CATALOGUE}"
+    city = service.registry.city
+    document = {
+        "id": CATALOGUE,
+        "title": f"{city.name.zh}一张图数据目录 Catalogue of {city.name.en}",
+        "description": "图层与交付：来源、坐标系、精度、检查、权属、密级、更新周期 / layers and "
+        "deliveries: source, frame, accuracy, checks, owner, classification, update cycle",
+        "itemType": "record",
+        "extent": {"spatial": {"bbox": [list(city.bbox)]}},
+        "conformsTo": [CORE],
+        "links": [
+            _link("self", "application/json", here),
+            _link("items", GEOJSON, f"{here}/items"),
+        ],
+    }
+    return json_answer(request, document)
+
+
+def get_records(request: Request) -> Response:
+    """`GET /collections/catalogue/items?q=&type=&bbox=&limit=&offset=`."""
+    service = service_of(request)
+    given = single(request.query_params, ASKED)
+    if given.get("f", "json") != "json":
+        raise bad_value("f", given["f"], "只有 json", "there is json only")
+    limit = min(whole("limit", given.get("limit"), SOME, 1), MOST)
+    offset = whole("offset", given.get("offset"), 0, 0)
+    wanted = list(filter(_wanted(given, service), _records(request)))
+    page = wanted[offset : offset + limit]
+    here = f"{base_url(request, service.settings.public_url)}/collections/{CATALOGUE}/items"
+    links = [_link("self", GEOJSON, f"{here}?{urlencode(given)}")]
+    if offset + limit < len(wanted):
+        onward = urlencode({**given, "limit": limit, "offset": offset + limit})
+        links.append(_link("next", GEOJSON, f"{here}?{onward}"))
+    document = {
+        "type": "FeatureCollection",
+        "numberMatched": len(wanted),
+        "numberReturned": len(page),
+        "features": page,
+        "links": links,
+    }
+    return answer(request, orjson.dumps(document), GEOJSON)
+
+
+def get_record(request: Request) -> Response:
+    """`GET /collections/catalogue/items/{record}`: `layer:buildings` or `delivery:13`."""
+    single(request.query_params, ("f",))
+    name = request.path_params["record"]
+    for record in _records(request):
+        if record["id"] == name:
+            return answer(request, orjson.dumps(record), GEOJSON)
+    raise NotThere(
+        zh=f"目录中没有 {name[:80]}。见 /collections/{CATALOGUE}/items",
+        en=f"the catalogue has no record {name[:80]!r}. See /collections/{CATALOGUE}/items",
+        record=name[:80],
+    )
+
+
+def _records(request: Request) -> Iterator[Record]:
+    """Layers in their order, then deliveries in force, newest first."""
+    service = service_of(request)
+    base = base_url(request, service.settings.public_url)
+    cycles = load_cycles(service.settings.config, service.registry)
+    found = layer_records(service.store, service.registry, cycles)
+    places = {}
+    for of in found:
+        places[of.layer.id] = request.app.state.facts.extent(service, of.layer)
+        yield _layer(of, places[of.layer.id], base, datetime.now(UTC))
+    pairs = [(line, of) for of in found for line in of.deliveries]
+    for line, of in sorted(pairs, key=lambda pair: -pair[0]["id"]):
+        yield _delivery(line, of, places[of.layer.id], base)
+
+
+def _layer(of: LayerRecord, box: tuple[float, ...] | None, base: str, now: datetime) -> Record:
+    layer = of.layer
+    here = f"{base}/collections/{layer.id}"
+    first = of.deliveries[-1]["as_of"] if of.deliveries else None
+    return {
+        "type": "Feature",
+        "id": f"layer:{layer.id}",
+        "conformsTo": [CORE],
+        "time": {"interval": [first, of.updated]} if first else None,
+        "geometry": _polygon(box),
+        "properties": {
+            "type": "dataset",
+            "title": layer.title.zh,
+            "title_en": layer.title.en,
+            "keywords": [layer.theme, layer.id, layer.geometry],
+            "updated": of.updated,
+            "contacts": [{"organization": layer.owner.zh, "roles": ["owner"]}],
+            "rights": layer.classification,
+            "features": of.features,
+            "accuracy_needed_m": layer.accuracy_m,
+            "accuracy_m": of.accuracy_m,
+            "checks": [check.name for check in layer.checks],
+            "update_cycle_days": of.cycle_days,
+            "overdue_days": of.overdue_days(now),
+            "warnings": [{"zh": w.zh, "en": w.en} for w in _warnings(of, now)],
+            "lineage": [_step(line) for line in of.deliveries[:LINEAGE]],
+        },
+        "links": [
+            _link("self", GEOJSON, f"{base}/collections/{CATALOGUE}/items/layer:{layer.id}"),
+            _link("about", "application/json", here),
+            _link("item", GEOJSON, f"{here}/items"),
+        ],
+    }
+
+
+def _delivery(
+    line: Mapping[str, Any], of: LayerRecord, box: tuple[float, ...] | None, base: str
+) -> Record:
+    number, layer = line["id"], of.layer
+    here = f"{base}/deliveries/{number}"
+    return {
+        "type": "Feature",
+        "id": f"delivery:{number}",
+        "conformsTo": [CORE],
+        "time": {"timestamp": line["as_of"]},
+        "geometry": _polygon(box),
+        "properties": {
+            "type": "delivery",
+            "title": f"{layer.title.zh} 第 {number} 次交付",
+            "title_en": f"{layer.title.en}, delivery {number}",
+            "keywords": [layer.theme, layer.id, line["mode"]],
+            "created": line["received_at"],
+            "updated": line["as_of"],
+            "contacts": [
+                {"organization": line["department"] or layer.owner.zh, "roles": ["provider"]}
+            ],
+            "rights": layer.classification,
+            **_step(line),
+        },
+        "links": [
+            _link("self", GEOJSON, f"{base}/collections/{CATALOGUE}/items/delivery:{number}"),
+            _link("up", GEOJSON, f"{base}/collections/{CATALOGUE}/items/layer:{layer.id}"),
+            _link("describedby", "text/html", f"{here}/report.html"),
+        ],
+    }
+
+
+def _step(line: Mapping[str, Any]) -> Record:
+    """What a delivery adds to the lineage."""
+    frame = line["frame"]
+    return {
+        "delivery": line["id"],
+        "source": line["source"],
+        "sha256": line["digest"],
+        "department": line["department"],
+        "as_of": line["as_of"],
+        "mode": line["mode"],
+        "frame": frame.get("name"),
+        "frame_known_by": frame.get("how"),
+        "accuracy_m": frame.get("accuracy_m"),
+        "steps": frame.get("steps", []),
+        "figures": {name: line[name] for name in FIGURES},
+    }
+
+
+def _warnings(of: LayerRecord, now: datetime) -> Iterator[Label]:
+    late = of.overdue_days(now)
+    if late is not None:
+        yield Label(
+            zh=f"应每 {of.cycle_days} 天更新，已逾期 {late} 天",
+            en=f"to be updated every {of.cycle_days} days, {late} days overdue",
+        )
+    if of.cycle_days is not None and of.updated is None:
+        yield Label(zh="从未交付", en="never delivered")
+
+
+def _wanted(given: Mapping[str, str], service: Service) -> Callable[[Record], bool]:
+    """Which records are asked for. Raises Refused."""
+    kind, box = given.get("type"), None
+    if kind is not None and kind not in TYPES:
+        raise bad_value("type", kind, "应为 dataset 或 delivery", "dataset or delivery")
+    words = given.get("q", "").casefold().split()
+    if "bbox" in given:
+        box = box_of(given["bbox"], axes_of("bbox", None, service.registry.city))
+
+    def matches(record: Record) -> bool:
+        properties = record["properties"]
+        told = " ".join(str(properties.get(name) or "") for name in SEARCHED).casefold()
+        of_kind = kind is None or properties["type"] == kind
+        return of_kind and all(word in told for word in words) and _meets(record["geometry"], box)
+
+    return matches
+
+
+def _meets(geometry: Record | None, box: object) -> bool:
+    if not isinstance(box, tuple):
+        return True
+    if geometry is None:
+        return False
+    (west, south), _, (east, north) = geometry["coordinates"][0][:3]
+    return bool(box[0] <= east and box[2] >= west and box[1] <= north and box[3] >= south)
+
+
+def _polygon(box: tuple[float, ...] | None) -> Record | None:
+    if box is None:
+        return None
+    west, south, east, north = box
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    return {"type": "Polygon", "coordinates": [ring]}
+
+
+def _link(rel: str, media: str, href: str) -> dict[str, str]:
+    return {"rel": rel, "type": media, "href": href}

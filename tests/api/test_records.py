@@ -1,0 +1,91 @@
+"""The catalogue over HTTP: a record for every layer and delivery, searched and paged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+from small_city import browse
+
+from gis.api.app import create_app
+from gis.layers import Registry
+from gis.settings import Settings
+from gis.store import Store, list_deliveries
+
+ITEMS = "/collections/catalogue/items"
+
+
+def test_every_layer_and_delivery_has_a_record(
+    client: httpx.Client, city: Store, registry: Registry
+) -> None:
+    found = client.get(ITEMS, params={"limit": 1000}).json()
+    ids = [r["id"] for r in found["features"]]
+    assert ids[: len(registry.layers)] == [f"layer:{name}" for name in registry.layers]
+    assert ids[len(registry.layers) :] == [f"delivery:{d['id']}" for d in list_deliveries(city)]
+    assert found["numberMatched"] == found["numberReturned"] == len(ids)
+
+
+def test_a_layer_tells_its_lineage(client: httpx.Client) -> None:
+    record = client.get(f"{ITEMS}/layer:buildings").json()
+    told = record["properties"]
+    assert told["features"] == 60
+    assert told["contacts"] == [{"organization": "不动产登记中心", "roles": ["owner"]}]
+    assert (told["rights"], told["checks"]) == ("public", ["valid_geometry", "inside_city"])
+    assert [step["source"] for step in told["lineage"]] == ["buildings.csv"] * 2
+    assert [step["figures"]["new"] for step in told["lineage"]] == [1, 60]
+    assert record["time"]["interval"] == ["2023-06-01T00:00:00+08:00", "2024-06-01T00:00:00+08:00"]
+    assert record["geometry"]["coordinates"][0][0] == [114.0, 32.98]
+    assert told["update_cycle_days"] is None
+    assert told["warnings"] == []
+    for link in record["links"]:
+        assert client.get(link["href"]).status_code == 200, link
+
+
+def test_a_delivery_leads_to_its_layer_and_its_report(client: httpx.Client) -> None:
+    found = client.get(ITEMS, params={"type": "delivery", "q": "buildings", "limit": 1}).json()
+    (record,) = found["features"]
+    assert found["numberMatched"] == 2
+    rels = {link["rel"]: link["href"] for link in record["links"]}
+    assert rels["up"].endswith("layer:buildings")
+    assert client.get(rels["describedby"]).status_code == 200
+    more = next(link["href"] for link in found["links"] if link["rel"] == "next")
+    assert client.get(more).json()["features"][0]["id"] != record["id"]
+
+
+def test_search(client: httpx.Client) -> None:
+    def ids(**params: str) -> list[str]:
+        return [
+            r["id"]
+            for r in client.get(ITEMS, params={"type": "dataset", **params}).json()["features"]
+        ]
+
+    assert ids(q="建筑物") == ["layer:buildings"]
+    assert ids(q="PLANNING permits") == ["layer:planning_permits"]
+    assert ids(q="no such thing") == []
+    assert "layer:buildings" in ids(bbox="114,32.98,114.001,32.981")
+    assert ids(bbox="100,20,101,21") == []
+
+
+def test_an_overdue_layer_is_warned_of(city: Store, registry: Registry, tmp_path: Path) -> None:
+    (tmp_path / "updates.yml").write_text("buildings: 30\nparcels: 30\n", "utf-8")
+    client = browse(create_app(city, registry, Settings(web=Path("none"), config=tmp_path)))
+    told = client.get(f"{ITEMS}/layer:buildings").json()["properties"]
+    assert told["overdue_days"] > 30
+    assert "已逾期" in told["warnings"][0]["zh"]
+    never = client.get(f"{ITEMS}/layer:parcels").json()["properties"]
+    assert never["warnings"] == [{"zh": "从未交付", "en": "never delivered"}]
+
+
+def test_the_catalogue_says_what_it_is(client: httpx.Client) -> None:
+    found = client.get("/collections/catalogue").json()
+    assert found["itemType"] == "record"
+    assert client.get(found["links"][1]["href"]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "query", ["type=layer", "bbox=1,2", "bbox=x", "limit=0", "offset=-1", "nope=1", "f=csv"]
+)
+def test_what_cannot_be_answered_is_named(client: httpx.Client, query: str) -> None:
+    assert client.get(f"{ITEMS}?{query}").status_code == 400
+    assert client.get(f"{ITEMS}/layer:nope").status_code == 404
