@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -11,7 +12,7 @@ import click
 from rich.table import Table
 
 from gis.cli.console import Console, command
-from gis.errors import ConfigError
+from gis.errors import ChangeError, ConfigError, SourceError
 
 if TYPE_CHECKING:
     from gis.change import DetectReport, Score
@@ -124,6 +125,54 @@ def surface(
     console.emit({"file": str(out), **said})
 
 
+@command("watch")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--poll", type=click.FloatRange(min=1), default=60.0, show_default=True,
+              help="每隔几秒查看 / look every so many seconds")  # fmt: skip
+@click.option("--once", is_flag=True, help="查看一次即退出 / look once and end")
+def watch(console: Console, folder: Path, poll: float, once: bool) -> None:
+    """新影像登记后自动检测 / detect when a new image is registered in the layer imagery; the files
+    lie in FOLDER. One run at a time; a pair that was compared is not compared again.
+
+    \b
+    示例 / example:  gis ingest dsm_2025.tif --layer imagery --mode upsert; gis detect watch .
+    """
+    from gis.change import detect as run_detection
+    from gis.change import load_rules
+    from gis.change.watching import waiting
+    from gis.layers import load_registry
+    from gis.store import open_store
+
+    settings = console.settings
+    registry = load_registry(settings.config, settings.data)
+    rules = load_rules(
+        settings.config / "rules.yml", reasons=list(registry.codelists["alert_reason"].codes)
+    )
+    # A file that fails, or is not the one that was registered, is told of once.
+    seen: set[tuple[Path | None, Path | None]] = set()
+    reports = []
+    with open_store(settings) as store:
+        while True:
+            for request in waiting(store, registry, rules, folder):
+                pair = (request.dsm_before, request.dsm_after)
+                if pair in seen:
+                    continue
+                seen.add(pair)
+                try:
+                    report = run_detection(store, registry, request)
+                except (ChangeError, SourceError) as error:
+                    if once:
+                        raise
+                    console.say(f"未能检测：{error.zh}", f"not compared: {error.en}")
+                    continue
+                console.say(*_summary(report).split("\n"))
+                reports.append(report.to_json())
+            if once:
+                break
+            time.sleep(poll)
+    console.emit({"runs": reports}, text=f"检测 {len(reports)} 次 / {len(reports)} runs")
+
+
 def _score_table(found: Score) -> Table:
     from gis.change.score import interval
 
@@ -170,5 +219,5 @@ def _summary(report: DetectReport) -> str:
     )
 
 
-for each in (score, surface):
+for each in (score, surface, watch):
     cast("click.Group", detect).add_command(each)

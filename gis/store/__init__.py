@@ -2,7 +2,7 @@
 
 from gis.store import deliveries as store_deliveries
 from gis.store.alert_runs import Finding, RunHead, StoredAlert, StoredRun, store_run
-from gis.store.alert_work import alert_stats, assign_alerts
+from gis.store.alert_work import alert_stats, assign_alerts, run_known
 from gis.store.alerts import alert_shapes, chip, list_alerts, show_alert, update_alert
 from gis.store.cluster import Cluster
 from gis.store.condition import status
@@ -59,6 +59,7 @@ __all__ = [
     "status",
     "alert_stats",
     "assign_alerts",
+    "run_known",
     "Finding",
     "RunHead",
     "StoredAlert",

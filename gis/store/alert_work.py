@@ -39,6 +39,13 @@ def assign_alerts(
         return [row["alert_id"] for row in dicts(conn, query("alert_assign", table=TABLE), params)]
 
 
+def run_known(store: Store, *, before: str, after: str) -> bool:
+    """Whether a run that was not undone has compared these two surface models (SHA-256, hex)."""
+    with store.reading() as conn:
+        row = conn.execute(query("alert_run_known"), {"before": before, "after": after}).fetchone()
+    return row == (True,)
+
+
 def alert_stats(store: Store, *, due_days: Mapping[str, int]) -> dict[str, Any]:
     """Counts of current alerts: `total`, and the same `by_county`, `by_reason`, `by_month` (when
     last raised); an alert with two reasons counts for each.
