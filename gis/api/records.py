@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gis.api import dcat
 from gis.api.answers import GEOJSON, answer, base_url, json_answer
 from gis.api.axes import axes_of, box_of
 from gis.api.parameters import single, whole
@@ -23,6 +24,7 @@ from gis.store.records import LayerRecord, layer_records, load_cycles
 CATALOGUE = "catalogue"
 CORE = "http://www.opengis.net/spec/ogcapi-records-1/1.0/conf/record-core"
 ASKED = ("f", "limit", "offset", "q", "type", "bbox")
+FORMATS, LD_JSON = ("json", "dcat"), "application/ld+json"
 TYPES = ("dataset", "delivery")
 SOME, MOST = 50, 1_000
 LINEAGE = 20  # deliveries told in a layer's record, newest first
@@ -64,17 +66,26 @@ def get_catalogue(request: Request) -> Response:
 
 
 def get_records(request: Request) -> Response:
-    """`GET /collections/catalogue/items?q=&type=&bbox=&limit=&offset=`."""
+    """`GET /collections/catalogue/items?q=&type=&bbox=&limit=&offset=`; f=dcat: all layers that
+    match, unpaged, as DCAT."""
     service = service_of(request)
     given = single(request.query_params, ASKED)
-    if given.get("f", "json") != "json":
-        raise bad_value("f", given["f"], "只有 json", "there is json only")
+    format_ = given.get("f", "json")
+    if format_ not in FORMATS:
+        raise bad_value("f", format_, "应为 json 或 dcat", "json or dcat")
     limit = min(whole("limit", given.get("limit"), SOME, 1), MOST)
     offset = whole("offset", given.get("offset"), 0, 0)
     wanted = list(filter(_wanted(given, service), _records(request)))
+    if format_ == "dcat":
+        here = f"{base_url(request, service.settings.public_url)}/collections/{CATALOGUE}"
+        body = orjson.dumps(dcat.catalogue(wanted, service.registry.city, here))
+        return answer(request, body, LD_JSON)
     page = wanted[offset : offset + limit]
     here = f"{base_url(request, service.settings.public_url)}/collections/{CATALOGUE}/items"
-    links = [_link("self", GEOJSON, f"{here}?{urlencode(given)}")]
+    links = [
+        _link("self", GEOJSON, f"{here}?{urlencode(given)}"),
+        _link("alternate", LD_JSON, f"{here}?f=dcat"),
+    ]
     if offset + limit < len(wanted):
         onward = urlencode({**given, "limit": limit, "offset": offset + limit})
         links.append(_link("next", GEOJSON, f"{here}?{onward}"))

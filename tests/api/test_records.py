@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import shapely
 from small_city import browse
 
 from gis.api.app import create_app
@@ -75,6 +76,21 @@ def test_an_overdue_layer_is_warned_of(city: Store, registry: Registry, tmp_path
     assert "已逾期" in told["warnings"][0]["zh"]
     never = client.get(f"{ITEMS}/layer:parcels").json()["properties"]
     assert never["warnings"] == [{"zh": "从未交付", "en": "never delivered"}]
+
+
+def test_dcat(client: httpx.Client, registry: Registry) -> None:
+    answer = client.get(ITEMS, params={"f": "dcat"})
+    assert answer.headers["content-type"] == "application/ld+json"
+    found = answer.json()
+    names = [d["dct:identifier"] for d in found["dcat:dataset"]]
+    assert names == [f"layer:{name}" for name in registry.layers]
+    houses = found["dcat:dataset"][names.index("layer:buildings")]
+    assert houses["dct:modified"]["@value"] == "2024-06-01T00:00:00+08:00"
+    box = shapely.from_wkt(houses["dct:spatial"]["dcat:bbox"]["@value"]).bounds
+    assert box == pytest.approx((114.0, 32.98, 114.0092, 32.98615), abs=1e-9)
+    assert len(houses["dct:provenance"]) == 2
+    for text in (p for d in found["dcat:dataset"] for p in d):  # every prefix is declared
+        assert text.startswith("@") or text.partition(":")[0] in found["@context"]
 
 
 def test_the_catalogue_says_what_it_is(client: httpx.Client) -> None:
