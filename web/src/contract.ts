@@ -164,11 +164,12 @@ export interface Consulted {
 
 export interface TrailStep {
   at: string;
-  event: "raised" | "again" | "reopened" | "suppressed" | "state";
+  event: "raised" | "again" | "reopened" | "suppressed" | "state" | "assigned";
   from_state: string | null;
   to_state: string | null;
   note: string | null;
   who: string;
+  assignee?: string | null;
   run: number | null;
   undone_at: string | null;
 }

@@ -319,7 +319,8 @@ export class AlertsPanel {
 
   private trailStep(step: TrailStep): HTMLElement {
     const [from, to] = [step.from_state, step.to_state].map((code) => (code ? this.coded("state", code) : null));
-    const what = step.event === "state" ? `${from ?? ""} → ${to ?? ""}` : words(step.event);
+    const plain = step.event === "assigned" ? `${words("assigned")} ${step.assignee ?? "—"}` : words(step.event);
+    const what = step.event === "state" ? `${from ?? ""} → ${to ?? ""}` : plain;
     return h(
       "li",
       {},
