@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -14,6 +17,7 @@ from gis.api.finding import find
 from gis.api.parameters import read_when, single, whole
 from gis.api.refusals import NotThere, bad_value
 from gis.api.service import Service, service_of
+from gis.change import RuleSet, load_rules
 from gis.errors import ChangeError
 from gis.layers import CodeList, Field, Label, Layer
 from gis.store import Instant, LayerQuery, count, list_deliveries, readings, rows, version_at
@@ -111,11 +115,27 @@ def get_alerts(request: Request) -> Response:
         states=states or None,
         reason=given.get("reason") or None,
         county=given.get("county") or None,
+        due_days=_due_days(service),
     )
     limit = min(whole("limit", given.get("limit"), SOME_ALERTS, 1), MOST_ALERTS)
     offset = whole("offset", given.get("offset"), 0, 0)
     page = found[offset : offset + limit]
     return json_answer(request, {"alerts": page, "total": len(found)})
+
+
+def _due_days(service: Service) -> Mapping[str, int]:
+    """Days to act by state, from the installation's rules; none where it has no rules."""
+    path = service.settings.config / "rules.yml"
+    if not path.is_file():
+        return {}
+    reasons = tuple(service.registry.codelists["alert_reason"].codes)
+    return _rules_of(path, path.stat().st_mtime_ns, reasons).due_days
+
+
+@lru_cache(maxsize=4)
+def _rules_of(path: Path, changed: int, reasons: tuple[str, ...]) -> RuleSet:
+    """`changed` only makes an edited file another one."""
+    return load_rules(path, reasons=reasons)
 
 
 def get_alert(request: Request) -> Response:

@@ -31,6 +31,11 @@ RAISED = {"permitted": (4, 1), "no_permit": (5, 1), "too_high": (2, 1)}
 PULLED_DOWN = (8, 2)
 
 
+# classes of the 2023 classification on which nothing is built: fields, woods, roads, green, water
+NO_BUILDING = ("0101", "0103", "0201", "0301", "0401", "1206", "1401", "1402", "1403", "1701",
+               "1704")  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
     """made: geometry = the changed footprint; columns `kind` (change_kind), `intent`,
@@ -53,8 +58,9 @@ class Ground:
 
 
 def plan_changes(
-    site: Site, buildings: Features, ground: Ground, standing: Features, lines: Features
-) -> Changes:
+    site: Site, buildings: Features, ground: Ground, standing: Features, lines: Features,
+    plan: Features,
+) -> Changes:  # fmt: skip
     """Choose the changes inside the window and judge each against permits and red lines."""
     rng = site.rng("changes")
     small = int(site.size == "small")
@@ -67,7 +73,7 @@ def plan_changes(
     made += _on_standing(site, buildings, standing, lines, taken, rng)
     every = concat(made)
     permits = _permits_for(every, rng)
-    return Changes(made=judge(every, concat([standing, permits]), lines), permits=permits)
+    return Changes(made=judge(every, concat([standing, permits]), lines, plan), permits=permits)
 
 
 def _domain(intent: str, ground: Ground) -> Shape:
@@ -200,12 +206,14 @@ def _permits_for(made: Features, rng: np.random.Generator) -> Features:
     )
 
 
-def judge(made: Features, permits: Features, lines: Features) -> Features:
+def judge(made: Features, permits: Features, lines: Features, plan: Features) -> Features:
     """Adds `permitted`, `reasons`, `illegal`, by these rules at the date of the after image:
     no_permit: permits in force cover less than 30 % of a construction or added storey;
     over_height: covered, but higher than the highest limit by more than two sigma of the
     difference of two surface models; farmland, ecological: more than a tenth lies in that red line;
-    town_boundary: more than half lies outside the boundary. A demolition is never illegal."""
+    town_boundary: more than half lies outside the boundary; land_use_mismatch: a construction
+    without a permit, more than a tenth of it where the plan excludes building. A demolition is
+    never illegal."""
     permitted: list[bool] = []
     reasons: list[list[str]] = []
     union = {kind: shapely.union_all(lines.geometry[lines["kind"] == kind]) for kind in
@@ -214,6 +222,7 @@ def judge(made: Features, permits: Features, lines: Features) -> Features:
         permits["expires_on"] >= AFTER.isoformat()
     )
     valid = permits.take(in_force)
+    open_land = shapely.union_all(plan.geometry[np.isin(plan["land_use"], NO_BUILDING)])
     for shape, kind, height in zip(made.geometry, made["kind"], made["height_m"], strict=True):
         if kind == "demolition":
             permitted.append(True)
@@ -230,6 +239,9 @@ def judge(made: Features, permits: Features, lines: Features) -> Features:
                   if shape.intersection(union[k]).area > 0.1 * shape.area]  # fmt: skip
         if shape.intersection(union["town_boundary"]).area < 0.5 * shape.area:
             codes.append("town_boundary")
+        no_place = shape.intersection(open_land).area > 0.1 * shape.area
+        if kind == "construction" and cover < 0.3 and no_place:
+            codes.append("land_use_mismatch")
         permitted.append(bool(cover >= 0.3))
         reasons.append(codes)
     return made.adding(

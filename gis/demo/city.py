@@ -73,14 +73,15 @@ def design(site: Site) -> City:
     today = ~buildings["quarter"] | (buildings["manner"] == "urban_village")
     standing = buildings.take(today)
     ground = _ground(site, blocks, country, standing, permits, lines, land, roads)
-    changes = plan_changes(site, standing, ground, permits, lines)
+    land_use = land_use_plan(site, blocks, fabric.roads, country, land)
+    changes = plan_changes(site, standing, ground, permits, lines, land_use)
     network = build_pipes(site, fabric.roads)
     components = build_components(site, fabric.roads, network)
     return City(
         site=site, land=land, roads=_numbered_roads(site, roads), country=country, blocks=blocks,
         plots=plots, buildings=buildings, standing=standing,
         registered=_registered(site, buildings, standing, changes), changes=changes,
-        land_use=land_use_plan(site, blocks, fabric.roads, country, land),
+        land_use=land_use,
         control=control_plan_blocks(site, blocks), lines=lines, permits=permits,
         projects=plan_projects(site, blocks, 160 if site.size == "full" else 12),
         places=place_names(site, blocks, country, fabric.roads, land),

@@ -20,7 +20,7 @@ from gis.layers import Registry
 from gis.store import Store, list_alerts, update_alert
 
 CITY = "EPSG:4547"
-NEEDED = ("admin_areas", "planning_permits", "red_lines", "buildings")
+NEEDED = ("land_use_plan", "admin_areas", "planning_permits", "red_lines", "buildings")
 
 
 def place(name: str, lon: float, width: float = 0.001, *reasons: str, kind: str = "c") -> Place:
