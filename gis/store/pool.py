@@ -147,9 +147,13 @@ def prepare(url: str, registry: Layers) -> list[str]:
     """Migrate and make or alter layer tables; return what was done, in words."""
     shown = without_password(url)
     doing = pg_errors(f"初始化数据库 {shown}", f"initialise the database {shown}")
-    with doing, psycopg.connect(url, autocommit=True, connect_timeout=10) as conn:
+    with (
+        doing,
+        psycopg.connect(url, autocommit=True, connect_timeout=10) as conn,
+        only_initialiser(conn),  # one for both, so that who begins also ends
+    ):
         done = [f"migration {m.number:03}_{m.name}" for m in migrate(conn)]
-        with only_initialiser(conn), conn.transaction():
+        with conn.transaction():
             for layer in registry.layers.values():
                 done += ensure_layer(conn, layer)
     return done
