@@ -69,11 +69,12 @@ def layers_page() -> str:
     registry = load_registry(ROOT / "config", ROOT / "data")
     parts = [HEAD, "# Layers that ship\n\nEach is one file in `config/layers/`; see `layers.md`.\n"]
     for layer in registry.layers.values():
+        due = f", due every {layer.update_days} days" if layer.update_days else ""
         parts.append(
             f"\n## `{layer.id}` {layer.title.zh} / {layer.title.en}\n\n"
             f"{layer.theme}, {layer.geometry}, key {', '.join(layer.key)}, "
             f"accuracy {layer.accuracy_m} m, {layer.classification}, "
-            f"owner {layer.owner.zh} / {layer.owner.en}\n\n"
+            f"owner {layer.owner.zh} / {layer.owner.en}{due}\n\n"
             "| field | title | type | taken from |\n| --- | --- | --- | --- |\n"
         )
         for f in layer.fields:

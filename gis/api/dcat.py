@@ -55,8 +55,8 @@ def _dataset(record: Mapping[str, Any]) -> dict[str, Any]:
     }
     if told["updated"] is not None:
         dataset["dct:modified"] = _typed(told["updated"].isoformat(), "xsd:dateTime")
-    if told["update_cycle_days"] is not None:
-        dataset["dct:accrualPeriodicity"] = _typed(f"P{told['update_cycle_days']}D", "xsd:duration")
+    if told["update_days"] is not None:
+        dataset["dct:accrualPeriodicity"] = _typed(f"P{told['update_days']}D", "xsd:duration")
     if record["geometry"] is not None:
         ring = ", ".join(f"{x} {y}" for x, y in record["geometry"]["coordinates"][0])
         dataset["dct:spatial"] = {

@@ -19,7 +19,7 @@ from gis.api.parameters import single, whole
 from gis.api.refusals import NotThere, bad_value
 from gis.api.service import Service, service_of
 from gis.layers import Label
-from gis.store.records import LayerRecord, layer_records, load_cycles
+from gis.store.records import LayerRecord, layer_records
 
 CATALOGUE = "catalogue"
 CORE = "http://www.opengis.net/spec/ogcapi-records-1/1.0/conf/record-core"
@@ -117,8 +117,7 @@ def _records(request: Request) -> Iterator[Record]:
     """Layers in their order, then deliveries in force, newest first."""
     service = service_of(request)
     base = base_url(request, service.settings.public_url)
-    cycles = load_cycles(service.settings.config, service.registry)
-    found = layer_records(service.store, service.registry, cycles)
+    found = layer_records(service.store, service.registry)
     places = {}
     for of in found:
         places[of.layer.id] = request.app.state.facts.extent(service, of.layer)
@@ -150,7 +149,7 @@ def _layer(of: LayerRecord, box: tuple[float, ...] | None, base: str, now: datet
             "accuracy_needed_m": layer.accuracy_m,
             "accuracy_m": of.accuracy_m,
             "checks": [check.name for check in layer.checks],
-            "update_cycle_days": of.cycle_days,
+            "update_days": layer.update_days,
             "overdue_days": of.overdue_days(now),
             "warnings": [{"zh": w.zh, "en": w.en} for w in _warnings(of, now)],
             "lineage": [_step(line) for line in of.deliveries[:LINEAGE]],
@@ -217,10 +216,10 @@ def _warnings(of: LayerRecord, now: datetime) -> Iterator[Label]:
     late = of.overdue_days(now)
     if late is not None:
         yield Label(
-            zh=f"应每 {of.cycle_days} 天更新，已逾期 {late} 天",
-            en=f"to be updated every {of.cycle_days} days, {late} days overdue",
+            zh=f"应每 {of.layer.update_days} 天更新，已逾期 {late} 天",
+            en=f"to be updated every {of.layer.update_days} days, {late} days overdue",
         )
-    if of.cycle_days is not None and of.updated is None:
+    if of.layer.update_days is not None and of.updated is None:
         yield Label(zh="从未交付", en="never delivered")
 
 

@@ -151,35 +151,35 @@ def report(console: Console, number: int, html: Path | None) -> None:
 
 @command("overdue")
 def overdue(console: Console) -> None:
-    """按 config/updates.yml 的更新周期，列出逾期的图层 / layers that are due for a delivery.
+    """按图层的 update_days，列出逾期的图层 / layers that are due for a delivery.
 
     \b
-    updates.yml 每行一个图层与天数 / one layer and its days a line, such as   buildings: 365
+    天数写在 config/layers/<图层>.yml / the days stand there, such as   update_days: 365
     示例 / example:  gis deliveries overdue
     """
     from gis.layers import load_registry
     from gis.store import open_store
-    from gis.store.records import layer_records, load_cycles
+    from gis.store.records import layer_records
 
     settings = console.settings
     registry = load_registry(settings.config, settings.data)
-    cycles = load_cycles(settings.config, registry)
     with open_store(settings) as store:
-        records = layer_records(store, registry, cycles)
+        records = layer_records(store, registry)
     now = datetime.now(UTC)
     found = [
         {
             "layer": of.layer.id,
             "owner": of.layer.owner.zh,
             "updated": of.updated,
-            "cycle_days": of.cycle_days,
+            "update_days": of.layer.update_days,
             "overdue_days": of.overdue_days(now),
         }
         for of in records
-        if of.overdue_days(now) is not None or (of.cycle_days is not None and of.updated is None)
+        if of.overdue_days(now) is not None
+        or (of.layer.update_days is not None and of.updated is None)
     ]
     console.emit(
-        found, table=rows_table(found, ("layer", "owner", "updated", "cycle_days", "overdue_days"))
+        found, table=rows_table(found, ("layer", "owner", "updated", "update_days", "overdue_days"))
     )
 
 

@@ -88,6 +88,7 @@ class Layer:
     `accuracy_m` is what the layer needs; a delivery that can't reach it is refused.
     `latest_of` names the field whose value is a datastream of observations, where features
     carry a latest value (IoT sites); None for all other layers.
+    `update_days`: days within which a new delivery is due; None = nobody said.
     `solid` tells how the layer is extruded in 3D (`{"extrude": {...}}` or `{"tube": {...}}`).
     """
 
@@ -104,6 +105,7 @@ class Layer:
     style: Mapping[str, object] = field(default_factory=dict)
     solid: Mapping[str, Mapping[str, object]] | None = None
     latest_of: str | None = None
+    update_days: int | None = None
     order: int = 100  # drawing order on the map, lowest first
 
     def field(self, name: str) -> Field:

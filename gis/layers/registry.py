@@ -26,6 +26,9 @@ from gis.layers.model import (
     Theme,
 )
 
+RESERVED = ("catalogue",)  # collections that are no layer
+LONGEST_DAYS = 36_525  # a century
+
 
 class Folder(Protocol):
     """What we need of a folder or file."""
@@ -145,7 +148,7 @@ def parse_layer(file: str, doc: Mapping[str, Any], codelists: set[str]) -> Layer
     if latest_of is not None and latest_of not in names:
         raise _wrong(file, "latest_of", f"{latest_of} 不是字段", f"{latest_of} is not a field")
     return Layer(
-        id=str(_need(file, doc, "id")),
+        id=_layer_id(file, doc),
         title=_label(file, "title", _need(file, doc, "title")),
         theme=theme,
         geometry=geometry,
@@ -158,8 +161,30 @@ def parse_layer(file: str, doc: Mapping[str, Any], codelists: set[str]) -> Layer
         style=doc.get("style", {}),
         solid=doc.get("solid", doc.get("3d")),
         latest_of=latest_of,
+        update_days=_update_days(file, doc.get("update_days")),
         order=int(doc.get("order", 100)),
     )
+
+
+def _layer_id(file: str, doc: Mapping[str, Any]) -> str:
+    id_ = str(_need(file, doc, "id"))
+    if id_ in RESERVED:
+        raise _wrong(
+            file, "id", f"{id_} 是数据目录的地址，不能用作图层编号",
+            f"{id_} is the address of the catalogue of all layers, and can't be a layer's",
+        )  # fmt: skip
+    return id_
+
+
+def _update_days(file: str, value: object) -> int | None:
+    if value is None:
+        return None
+    if type(value) is not int or not 0 < value <= LONGEST_DAYS:  # true is an int as well
+        raise _wrong(
+            file, "update_days", f"{value} 应为 1 至 {LONGEST_DAYS} 的整数天数",
+            f"{value} should be whole days from 1 to {LONGEST_DAYS}",
+        )  # fmt: skip
+    return value
 
 
 def _field(file: str, doc: Mapping[str, Any], codelists: set[str]) -> Field:

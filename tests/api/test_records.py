@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -37,8 +38,8 @@ def test_a_layer_tells_its_lineage(client: httpx.Client) -> None:
     assert [step["figures"]["new"] for step in told["lineage"]] == [1, 60]
     assert record["time"]["interval"] == ["2023-06-01T00:00:00+08:00", "2024-06-01T00:00:00+08:00"]
     assert record["geometry"]["coordinates"][0][0] == [114.0, 32.98]
-    assert told["update_cycle_days"] is None
-    assert told["warnings"] == []
+    assert told["update_days"] == 365
+    assert "应每 365 天更新" in told["warnings"][0]["zh"]
     for link in record["links"]:
         assert client.get(link["href"]).status_code == 200, link
 
@@ -69,13 +70,19 @@ def test_search(client: httpx.Client) -> None:
 
 
 def test_an_overdue_layer_is_warned_of(city: Store, registry: Registry, tmp_path: Path) -> None:
-    (tmp_path / "updates.yml").write_text("buildings: 30\nparcels: 30\n", "utf-8")
-    client = browse(create_app(city, registry, Settings(web=Path("none"), config=tmp_path)))
+    layers = {
+        id_: replace(layer, update_days=30 if id_ in ("buildings", "parcels") else None)
+        for id_, layer in registry.layers.items()
+    }
+    stated = replace(registry, layers=layers)
+    client = browse(create_app(city, stated, Settings(web=Path("none"), config=tmp_path)))
     told = client.get(f"{ITEMS}/layer:buildings").json()["properties"]
     assert told["overdue_days"] > 30
     assert "已逾期" in told["warnings"][0]["zh"]
     never = client.get(f"{ITEMS}/layer:parcels").json()["properties"]
     assert never["warnings"] == [{"zh": "从未交付", "en": "never delivered"}]
+    quiet = client.get(f"{ITEMS}/layer:roads").json()["properties"]
+    assert (quiet["update_days"], quiet["overdue_days"], quiet["warnings"]) == (None, None, [])
 
 
 def test_dcat(client: httpx.Client, registry: Registry) -> None:

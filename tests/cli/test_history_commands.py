@@ -89,10 +89,16 @@ def test_report_as_page_and_data(city: Store, config: Path, tmp_path: Path) -> N
 
 
 def test_overdue(city: Store, config: Path) -> None:
+    for file in (config / "layers").iterdir():
+        lines = file.read_text("utf-8").splitlines()
+        kept = [line for line in lines if not line.startswith("update_days:")]
+        file.write_text("\n".join(kept), "utf-8")
     assert answer(city, config, "deliveries", "overdue") == []
-    (config / "updates.yml").write_text("buildings: 30\nroads: 30\n", "utf-8")
+    for name in ("buildings", "roads"):
+        with (config / "layers" / f"{name}.yml").open("a", encoding="utf-8") as file:
+            file.write("\nupdate_days: 30\n")
     late, never = answer(city, config, "deliveries", "overdue")
-    assert (late["layer"], late["cycle_days"]) == ("buildings", 30)
+    assert (late["layer"], late["update_days"]) == ("buildings", 30)
     assert late["overdue_days"] > 30
     assert (never["layer"], never["updated"]) == ("roads", None)
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
-import pytest
 from store_trials import day
 
-from gis.errors import ConfigError
-from gis.layers import Registry
 from gis.layers.model import Layer
 from gis.store import Store, undo
-from gis.store.records import LayerRecord, layer_records, load_cycles
+from gis.store.records import LayerRecord, layer_records
 
 
 class Known:
@@ -20,9 +17,8 @@ class Known:
         self.layers = {layer.id: layer}
 
 
-def record(store: Store, layer: Layer, cycle: int | None = None) -> LayerRecord:
-    cycles = {} if cycle is None else {layer.id: cycle}
-    (found,) = layer_records(store, Known(layer), cycles)
+def record(store: Store, layer: Layer, days: int | None = None) -> LayerRecord:
+    (found,) = layer_records(store, Known(replace(layer, update_days=days)))
     return found
 
 
@@ -40,7 +36,7 @@ def test_lineage_is_what_is_in_force(store: Store, trees: Layer, deliver) -> Non
 
 def test_a_delivery_is_due(store: Store, trees: Layer, deliver) -> None:
     deliver([{"tree_id": "a"}], as_of=day(1))
-    found = record(store, trees, cycle=10)
+    found = record(store, trees, days=10)
     assert found.overdue_days(day(11)) is None
     assert found.overdue_days(day(11) + timedelta(hours=23)) is None
     assert found.overdue_days(day(12)) == 1
@@ -49,21 +45,4 @@ def test_a_delivery_is_due(store: Store, trees: Layer, deliver) -> None:
 
 
 def test_a_layer_without_delivery_is_not_overdue(store: Store, trees: Layer) -> None:
-    assert record(store, trees, cycle=1).overdue_days(day(31)) is None
-
-
-def test_cycles_are_read(tmp_path: Path, registry: Registry) -> None:
-    assert load_cycles(tmp_path, registry) == {}
-    (tmp_path / "updates.yml").write_text("buildings: 365\nroads: 30\n", "utf-8")
-    assert load_cycles(tmp_path, registry) == {"buildings": 365, "roads": 30}
-
-
-@pytest.mark.parametrize(
-    "text", ["nope: 30", "buildings: soon", "buildings: 0", "buildings: -3", "buildings: true",
-             "buildings: 1000000", "- buildings", "buildings: [1", "buildings"]
-)  # fmt: skip
-def test_wrong_cycles_are_named(tmp_path: Path, registry: Registry, text: str) -> None:
-    (tmp_path / "updates.yml").write_text(text, "utf-8")
-    with pytest.raises(ConfigError) as caught:
-        load_cycles(tmp_path, registry)
-    assert "updates.yml" in caught.value.en
+    assert record(store, trees, days=1).overdue_days(day(31)) is None
