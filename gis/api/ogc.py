@@ -26,8 +26,10 @@ from gis.api.config import GRID
 from gis.api.failures import error_answer
 from gis.api.filtering import FILTER
 from gis.api.openapi import conformance, openapi_document, queryables
+from gis.api.ownpaths import own_links
 from gis.api.pages import page
 from gis.api.parameters import read_item, read_items
+from gis.api.records import collection
 from gis.api.refusals import Refused, no_grid, no_process
 from gis.api.service import ASKED, SERVING, Service, service_of
 from gis.store.filters import short_enough
@@ -100,10 +102,10 @@ def routes() -> list[Route]:
     one = "/collections/{layer}"
     grid = one + "/tiles/{grid}"
     return [
-        Route("/", _route(core.landing_page, "landing.html")),
+        Route("/", _route(_landing, "landing.html")),
         Route("/conformance", _route(_conformance)),
         Route("/openapi", get_openapi),
-        Route("/collections", _route(core.describe_collections, "collections.html")),
+        Route("/collections", _route(_collections, "collections.html")),
         Route(one, _route(core.describe_collections, "collection.html", "layer")),
         Route(f"{one}/schema", _route(core.get_collection_schema, None, "layer")),
         Route(f"{one}/queryables", _route(_queryables, None, "layer")),
@@ -191,6 +193,24 @@ def get_openapi(request: Request) -> Response:
         return _page(request, "openapi.html", document)
     media = "application/vnd.oai.openapi+json;version=3.0"
     return answer(request, orjson.dumps(document), media, cache=CATALOGUE)
+
+
+def _landing(api: Any, asked: Any) -> tuple[dict[str, Any], int, Any]:
+    headers, status, body = core.landing_page(api, asked)
+    if status == 200 and asked.format == "json":
+        document = orjson.loads(body)
+        document["links"] += own_links(SERVING.get().registry, api.base_url)
+        body = orjson.dumps(document)
+    return headers, status, body
+
+
+def _collections(api: Any, asked: Any) -> tuple[dict[str, Any], int, Any]:
+    headers, status, body = core.describe_collections(api, asked)
+    if status == 200 and asked.format == "json":
+        document = orjson.loads(body)
+        document["collections"].append(collection(SERVING.get().registry.city, api.base_url))
+        body = orjson.dumps(document)
+    return headers, status, body
 
 
 def _conformance(api: Any, asked: Any) -> tuple[dict[str, Any], int, Any]:

@@ -16,6 +16,7 @@ from gis.api.axes import CRS84
 from gis.api.downloads import FORMATS
 from gis.api.filtering import LANGUAGES
 from gis.api.filtering import MOST_LETTERS as WORDS_LETTERS
+from gis.api.ownpaths import own_paths
 from gis.api.providers.features import schema_of
 from gis.api.service import SERVING, Service
 from gis.layers import Layer, Registry
@@ -153,6 +154,7 @@ RESPONSES = {
     "Collections": ("application/json", "The collections"),
     "Features": ("application/geo+json", "A page of features"),
     "Feature": ("application/geo+json", "A feature"),
+    "ProcessList.yaml": ("application/json", "The processes"),
 }
 
 
@@ -170,6 +172,7 @@ def openapi_document(service: Service, base: str) -> dict[str, Any]:
     document["paths"] = paths
     for path, operations in paths.items():
         _make_true(path, operations)
+    paths |= own_paths(service.registry)
     document["components"]["schemas"]["exception"] = EXCEPTION
     document["components"]["parameters"] |= FILTERING | PAGING
     closed = _closed(document)
@@ -210,6 +213,7 @@ def _make_true(path: str, operations: dict[str, Any]) -> None:
     operations.pop("options", None)
     if path.endswith("/execution"):
         operations["post"]["parameters"] = []
+        operations["post"]["responses"].pop("201", None)  # a job's; there are none
         return
     operations.pop("post", None)
     get = operations.get("get", {})
@@ -262,6 +266,7 @@ def _meaning(name: str) -> dict[str, Any]:
     if name in RESPONSES:
         media, words = RESPONSES[name]
         return {"description": words, "content": {media: {"schema": {"type": "object"}}}}
+    name = name.removesuffix(".yaml")
     if name in ("InvalidParameter", "NotFound", "ServerError"):
         schema = {"$ref": "#/components/schemas/exception"}
         return {"description": name, "content": {"application/json": {"schema": schema}}}

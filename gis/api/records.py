@@ -18,7 +18,7 @@ from gis.api.axes import axes_of, box_of
 from gis.api.parameters import single, whole
 from gis.api.refusals import NotThere, bad_value
 from gis.api.service import Service, service_of
-from gis.layers import Label
+from gis.layers import City, Label
 from gis.store.records import LayerRecord, layer_records
 
 CATALOGUE = "catalogue"
@@ -47,9 +47,14 @@ def get_catalogue(request: Request) -> Response:
     """`GET /collections/catalogue`: what the catalogue is."""
     service = service_of(request)
     single(request.query_params, ("f",))
-    here = f"{base_url(request, service.settings.public_url)}/collections/{CATALOGUE}"
-    city = service.registry.city
-    document = {
+    base = base_url(request, service.settings.public_url)
+    return json_answer(request, collection(service.registry.city, base))
+
+
+def collection(city: City, base: str) -> Record:
+    """The catalogue as one of the collections."""
+    here = f"{base}/collections/{CATALOGUE}"
+    return {
         "id": CATALOGUE,
         "title": f"{city.name.zh}一张图数据目录 Catalogue of {city.name.en}",
         "description": "图层与交付：来源、坐标系、精度、检查、权属、密级、更新周期 / layers and "
@@ -60,9 +65,9 @@ def get_catalogue(request: Request) -> Response:
         "links": [
             _link("self", "application/json", here),
             _link("items", GEOJSON, f"{here}/items"),
+            _link("items", LD_JSON, f"{here}/items?f=dcat"),
         ],
     }
-    return json_answer(request, document)
 
 
 def get_records(request: Request) -> Response:

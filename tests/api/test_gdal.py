@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 import uvicorn
@@ -15,7 +15,7 @@ import uvicorn
 from gis.api.app import create_app
 from gis.layers import Registry
 from gis.settings import Settings
-from gis.store import Store
+from gis.store import Store, list_deliveries
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +36,10 @@ def address(city: Store, registry: Registry, settings: Settings) -> Iterator[str
         thread.join(20)
 
 
-def ogrinfo(address: str, *words: str) -> str:
+def ogrinfo(address: str, *words: str, layers: Sequence[str] = ("buildings",)) -> str:
     program = shutil.which("ogrinfo")
     assert program is not None, "install gdal-bin"
-    command = [program, "--debug", "on", "-ro", "-al", f"OAPIF:{address}/", "buildings", *words]
+    command = [program, "--debug", "on", "-ro", "-al", f"OAPIF:{address}/", *layers, *words]
     told = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert told.returncode == 0, told.stderr
     assert "ERROR" not in told.stdout + told.stderr
@@ -78,3 +78,26 @@ def test_the_server_answers_where(address: str, city: Store, where: str) -> None
     assert "filter=" in text
     assert "evaluated on client side" not in text
     assert count(text) > 0
+
+
+def test_gdal_lists_and_reads_every_collection(address: str, registry: Registry) -> None:
+    text = ogrinfo(address, "-so", layers=())
+    assert re.findall(r"^Layer name: (\S+)$", text, re.MULTILINE) == [*registry.layers, "catalogue"]
+    assert len(re.findall(r"^Feature Count: \d+$", text, re.MULTILINE)) == len(registry.layers) + 1
+
+
+@pytest.mark.parametrize(
+    ("words", "records"),
+    [
+        ((), None), (("-oo", "PAGE_SIZE=7"), None),
+        (("-where", "type = 'delivery' AND title LIKE '建筑物%'"), 2),
+        (("-spat", "100", "20", "101", "21"), 0),
+    ],
+)  # fmt: skip
+def test_gdal_reads_the_catalogue(
+    address: str, city: Store, registry: Registry, words: tuple[str, ...], records: int | None
+) -> None:
+    text = ogrinfo(address, *words, layers=("catalogue",))
+    every = len(registry.layers) + len(list_deliveries(city))
+    found = re.findall(r"^OGRFeature\(catalogue\)", text, re.MULTILINE)
+    assert len(found) == (every if records is None else records)
