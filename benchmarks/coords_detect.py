@@ -1,6 +1,6 @@
 """Which decisions does the frame detection take? One table, one command.
 
-    python benchmarks/coords_detect.py [--full] [--seed N]
+    python benchmarks/coords_detect.py [--full] [--demo] [--seed N]
 
 Files of known truth are made from a generated road network and, where the shared data lie beside
 the repository, from the real boundaries of the city's counties: every frame departments deliver
@@ -8,7 +8,8 @@ in, as points, lines and polygons, of 20, 500 and 20,000 features, with and with
 and files whose frame is on no list (old datums, a shifted or turned local plane, another city's
 lines), where the only right answer is "unknown". The country's air stations, which lie on no line
 at all, are asked for in every frame too. A decision is wrong when the places it gives are
-further from the truth than the accuracy it states.
+further from the truth than the accuracy it states. `--demo` asks the same of the demo city's own
+streets (some minutes more).
 """
 
 from __future__ import annotations
@@ -98,6 +99,16 @@ def stations() -> np.ndarray:
     lon, lat = (next(names[n] for n in names if n.startswith(key)) for key in ("lon", "lat"))
     pairs = np.array([[float(row[lon] or "nan"), float(row[lat] or "nan")] for row in rows])
     return pairs[np.isfinite(pairs).all(axis=1)]
+
+
+def demo_streets(seed: int) -> list[np.ndarray]:
+    """The generated demo city's streets and lanes, metric."""
+    from gis.demo.city import design
+    from gis.demo.site import CENTRE as MIDDLE
+    from gis.demo.site import Site
+
+    found = shapely.get_parts(design(Site.of(seed, "full")).roads.geometry)
+    return [shapely.get_coordinates(street) + np.array(MIDDLE) for street in found]
 
 
 def as_reference(lines: list[np.ndarray]) -> np.ndarray:
@@ -219,6 +230,7 @@ def judge(case: Case, reference: np.ndarray) -> tuple[str, float]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="20,000 features as well")
+    parser.add_argument("--demo", action="store_true", help="the demo city's streets as well")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     sizes = (20, 500, 20_000) if options.full else (20, 500)
@@ -226,6 +238,9 @@ def main() -> int:
     sources = [(streets, roads(options.seed + 99))]
     if borders:
         sources.append((borders, turned_lines(borders)))
+    if options.demo:
+        own = demo_streets(options.seed)
+        sources.append((own, turned_lines(own)))
     counts: Counter[tuple[str, int, str]] = Counter()
     slowest, wrong = 0.0, []
     for lines, elsewhere in sources:
