@@ -31,7 +31,6 @@ from gis.coords.frames import (
     bounds_of,
     first_axis_is_north,
     from_epsg,
-    is_known_epsg,
     outside,
 )
 from gis.coords.geoid import GeoidGrid, geoid_from_gtx
@@ -69,7 +68,6 @@ __all__ = [
     "Reading",
     "possible_readings",
     "from_epsg",
-    "is_known_epsg",
     "first_axis_is_north",
     "bounds_of",
     "outside",

@@ -129,15 +129,6 @@ def from_definition(crs: CRS, name: str) -> Frame:
     return _from_crs(crs, name, None)
 
 
-def is_known_epsg(epsg: int) -> bool:
-    """Whether EPSG has a horizontal frame of that code."""
-    try:
-        from_epsg(epsg)
-    except UnknownFrame:
-        return False
-    return True
-
-
 @functools.lru_cache(maxsize=512)
 def first_axis_is_north(epsg: int) -> bool:
     """Whether the authority's order is north (latitude) first, as OGC services must follow it.

@@ -22,6 +22,7 @@ from gis.coords.transform import (
 )
 
 Floats = NDArray[np.float64]
+CGCS2000_FLATTENING = 1.0 / 298.257222101
 PAD_DEG = 0.05  # around the data, when they choose among published operations
 
 
@@ -88,11 +89,14 @@ def from_metric(xy: Floats, epsg: int) -> Floats:
     return _apply(find_transformation(frame, STORAGE), xy, outside(xy, frame))
 
 
-def ecef_from_lonlat(lon_deg: Floats, lat_deg: Floats, h_m: Floats) -> Floats:
+def ecef_from_lonlat(
+    lon_deg: Floats, lat_deg: Floats, h_m: Floats, *, flattening: float = CGCS2000_FLATTENING
+) -> Floats:
     """Earth-centred X, Y, Z in metres, shape (n, 3), from CGCS2000 longitude, latitude (degrees)
-    and ELLIPSOIDAL height (metres), closed formula on the CGCS2000 ellipsoid (GB 22021)."""
+    and ELLIPSOIDAL height (metres), closed formula (EPSG method 9602) on the CGCS2000 ellipsoid
+    (GB 22021) or one of the same size and another `flattening`, such as that of WGS 84."""
     lon, lat = np.radians(lon_deg), np.radians(lat_deg)
-    semi_major, flattening = 6378137.0, 1.0 / 298.257222101
+    semi_major = 6378137.0
     e2 = flattening * (2.0 - flattening)
     sin_lat, cos_lat = np.sin(lat), np.cos(lat)
     normal = semi_major / np.sqrt(1.0 - e2 * sin_lat * sin_lat)

@@ -244,10 +244,6 @@ def _tables(
     return Network(points=points, segments=segments)
 
 
-def _ids(prefix: str, count: int) -> NDArray[np.object_]:
-    return np.array([f"{prefix}{i:06d}" for i in range(1, count + 1)], dtype=object)
-
-
 def _diameters(kind: Kind, road: Features, drained: Floats) -> NDArray[np.int64]:
     rank = np.array([min(ALL.index(c), 3) for c in road["road_class"]])
     rank = np.maximum(rank - 1, 0) if kind.code != "RL" else np.zeros(len(rank), dtype=int)

@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 
 from gis.errors import OneMapError
 from gis.layers.model import FieldType, GeometryType, Layer
-from gis.sources import drivers as drivers  # which drivers may run; before GDAL loads
 
 KINDS: dict[GeometryType, str] = {
     "Point": "Point",

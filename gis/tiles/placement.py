@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gis.coords import ecef_from_lonlat
+
 Floats = NDArray[np.float64]
 SEMI_MAJOR_M = 6378137.0
 FLATTENING = 1 / 298.257223563
@@ -19,20 +21,9 @@ ECCENTRICITY_2 = FLATTENING * (2 - FLATTENING)
 
 
 def geocentric(lon: Floats, lat: Floats, height_m: Floats) -> Floats:
-    """Geocentric x, y, z in metres, shape (n, 3), of degrees and ellipsoidal heights.
-
-    The closed formula (EPSG method 9602); equals PROJ within float64 noise."""
-    lam, phi = np.radians(lon), np.radians(lat)
-    sin_phi, cos_phi = np.sin(phi), np.cos(phi)
-    normal = SEMI_MAJOR_M / np.sqrt(1 - ECCENTRICITY_2 * sin_phi**2)
-    return np.stack(
-        [
-            (normal + height_m) * cos_phi * np.cos(lam),
-            (normal + height_m) * cos_phi * np.sin(lam),
-            (normal * (1 - ECCENTRICITY_2) + height_m) * sin_phi,
-        ],
-        axis=-1,
-    )
+    """Geocentric x, y, z in metres, shape (n, 3), of degrees and ellipsoidal heights, on the WGS 84
+    ellipsoid; equals PROJ within float64 noise."""
+    return ecef_from_lonlat(lon, lat, height_m, flattening=FLATTENING)
 
 
 def geodetic(xyz: Floats) -> Floats:

@@ -12,11 +12,10 @@ from gis.coords import (
     find_transformation,
     first_axis_is_north,
     frame_from_prj,
-    is_known_epsg,
     norm_frame,
     outside,
 )
-from gis.coords.frames import STORAGE
+from gis.coords.frames import STORAGE, from_epsg
 from gis.errors import FrameMismatch, UnknownFrame
 
 GEOGCS = (
@@ -81,10 +80,11 @@ def test_unknown_is_refused(spelling):
 
 
 def test_known_codes():
-    assert is_known_epsg(4547)
-    assert is_known_epsg(7415)  # compound: its horizontal part
-    assert not is_known_epsg(5737)
-    assert not is_known_epsg(1)
+    assert from_epsg(4547).epsg == 4547
+    assert from_epsg(7415).unit == "metre"  # compound: its horizontal part
+    for code in (5737, 1):  # heights only; nothing at all
+        with pytest.raises(UnknownFrame):
+            from_epsg(code)
 
 
 @pytest.mark.parametrize(

@@ -264,7 +264,7 @@ def test_another_build_of_proj_agrees(code):
 
 def proj_command(lonlat, code):
     if shutil.which("gdaltransform") is None:
-        pytest.skip("gdaltransform (Debian: gdal-bin) is not installed")
+        pytest.fail("gdaltransform is missing: run scripts/setup.sh test")
     command = ["gdaltransform", "-s_srs", "OGC:CRS84", "-t_srs", f"EPSG:{code}", "-output_xy"]
     lines = "\n".join(f"{lon} {lat}" for lon, lat in lonlat)
     done = subprocess.run(command, input=lines, capture_output=True, text=True, check=True)
