@@ -87,7 +87,7 @@ def test_pasted_rows_come_back_with_accuracy_and_steps(coords: Callable[..., Wat
     assert "abc" in lines(watched).nth(2).locator(".fault").inner_text()
 
     # the map stands at the places themselves
-    assert watched.page.locator(".points-map canvas").is_visible()
+    watched.page.locator(".points-map canvas").wait_for(state="visible")  # it loads when needed
     link = lines(watched).first.locator("a").get_attribute("href") or ""
     lon, lat = find_transformation("gcj02", "EPSG:4490").apply(np.array([[114.022, 32.98]]))[0]
     assert f"/{lat:.6f}/{lon:.6f}/" in link
@@ -140,7 +140,7 @@ def test_the_data_tell_the_frame_or_nobody_guesses(
     assert np.abs(np.array(shown) - places[:20]).max() < 1e-7
 
     paste(watched, "114.022, 32.98\n114.03, 32.99")
-    assert watched.page.locator(".undecided").is_visible()
+    watched.page.locator(".undecided").wait_for(state="visible")
     candidates = watched.page.locator(".candidates li")
     assert candidates.count() >= 2
     name = candidates.first.locator("b").inner_text()

@@ -324,4 +324,4 @@ def test_3d_shows_buildings_picks_one_and_goes_below_ground(
     )
     page.click("#mode-2d")
     watched.idle()
-    assert page.locator("#flat canvas").is_visible()
+    page.locator("#flat canvas").wait_for(state="visible")
