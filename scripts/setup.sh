@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes this checkout ready: scripts/setup.sh run|test
 #   run   what the service needs: PostGIS, Node (for the map page), the Python environment, the page
-#   test  that, and what the tests drive: Chromium, GDAL's commands, CJK fonts
+#   test  that, and what the tests drive: Chromium, QGIS, GDAL's commands, CJK fonts
 # Idempotent and quiet where nothing is to do. Everything lands in this folder but Debian's packages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,12 +16,16 @@ has_postgis() { compgen -G '/usr/share/postgresql/*/extension/postgis.control' >
                 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
 has_node() { have node && have npm && [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 18 ]; }
 
+# QGIS's own Python, the system's: its module is built for no other.
+have_qgis() { /usr/bin/python3 -c 'import qgis.core' >/dev/null 2>&1; }
+
 missing=()
 [ -n "${GIS_DATABASE_URL:-}" ] || has_postgis || missing+=(postgresql postgresql-contrib postgis postgresql-postgis)
 has_node || missing+=(nodejs npm)
 if [ "$want" = test ]; then
   has_postgis || [[ " ${missing[*]-} " == *" postgis "* ]] || missing+=(postgresql postgresql-contrib postgis postgresql-postgis)
   have ogrinfo || missing+=(gdal-bin)
+  have_qgis || missing+=(python3-qgis)
   have chromium || have chromium-browser || have google-chrome || missing+=(chromium)
   fc-list :lang=zh 2>/dev/null | grep -q . || missing+=(fonts-noto-cjk fontconfig)
 fi
