@@ -111,6 +111,8 @@ def _read(request: Request, service: Service, layer: Layer, format_: Format) -> 
         raise Refused(
             zh="resulttype=hits 只有 JSON 格式", en="resulttype=hits is only there as JSON"
         )
+    if query.version_ids:
+        raise bad_value("feature-id", "version", "只有 JSON 格式", "it is only there as JSON")
     if not query.geometry and format_.write is not write_csv:
         raise bad_value("skipGeometry", "true", "只有 csv 可以不带几何", "only csv goes without")
     if "crs" in request.query_params:

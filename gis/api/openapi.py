@@ -68,6 +68,14 @@ RESULTTYPE = {
     "description": "hits: only how many match. 只要数量",
     "schema": {"type": "string", "enum": ["results", "hits"], "default": "results"},
 }
+FEATURE_ID = {
+    "name": "feature-id",
+    "in": "query",
+    "required": False,
+    "description": "version: id is the number of the version, unique where datetime is an "
+    "interval. 要素编号或版本编号作为 id",
+    "schema": {"type": "string", "enum": ["key", "version"], "default": "key"},
+}
 FILTERING: dict[str, dict[str, Any]] = {
     "filter": {
         "name": "filter",
@@ -219,7 +227,13 @@ def _make_true(path: str, operations: dict[str, Any]) -> None:
     get = operations.get("get", {})
     parameters = get.get("parameters", [])
     if path.endswith("/items"):
-        parameters += [DATETIME, GRIDCODE, RESULTTYPE, *map(_shared, (*FILTERING, *PAGING))]
+        parameters += [
+            DATETIME,
+            GRIDCODE,
+            RESULTTYPE,
+            FEATURE_ID,
+            *map(_shared, (*FILTERING, *PAGING)),
+        ]
         for parameter in parameters:
             if parameter.get("name") == "f":
                 parameter["schema"]["enum"] = ["json", "html", "jsonfg", "jsonld", *FORMATS]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -25,6 +25,7 @@ ITEM = ("f", "lang", "crs", "datetime", "properties", "skipGeometry")
 ITEMS = (
     *ITEM,
     *("bbox", "bbox-crs", "limit", "offset", "after", "sortby", "resulttype", "gridcode", "q"),
+    "feature-id",
     *FILTER,
 )
 TILE = ("f", "datetime")
@@ -60,6 +61,10 @@ def read_items(layer: Layer, params: QueryParams, registry: Registry, timezone: 
         **_area(given, city),
         **_shared(layer, given, axes, timezone),
     )
+    identity = given.get("feature-id", "key")
+    if identity not in ("key", "version"):
+        raise bad_value("feature-id", identity, "可用：key、version", "one of key, version")
+    query = replace(query, version_ids=identity == "version")
     kind = given.get("resulttype", "results")
     if kind not in ("results", "hits"):
         raise bad_value("resulttype", kind, "可用：results、hits", "one of results, hits")

@@ -33,6 +33,8 @@ class Ordered(Protocol):
     def sortby(self) -> tuple[tuple[str, Direction], ...]: ...
     @property
     def after(self) -> Mark | None: ...
+    @property
+    def version_ids(self) -> bool: ...
 
 
 def order(q: Ordered) -> Composed:
@@ -67,7 +69,7 @@ def beyond(q: Ordered, params: dict[str, Any]) -> Composable | None:
 
 def mark_column(q: Ordered) -> Composable:
     """One more column, the row's mark as JSON text, where the feature's own text does not say."""
-    if not q.sortby and not isinstance(q.when, Interval):
+    if not q.sortby and not isinstance(q.when, Interval) and not q.version_ids:
         return SQL("")
     parts = [*(_column(q, name) for name, _ in q.sortby), KEY, STARTS, VERSION]
     return SQL(", json_build_array({})").format(SQL(", ").join(parts))

@@ -56,6 +56,8 @@ class LayerQuery:
     within: only what intersects it (EPSG:4490, longitude first)
     filter: only where it is true; its geometries like `within`'s
     after: only rows behind that one in the order (ItemsPage.after); counts and extents ignore it
+    version_ids: `id` of items is the number of the version, not of the feature: unique also
+            where an interval gives several versions of one feature
     Raises LayerError for what the layer has not, UnknownFrame for an unknown srid.
     """
 
@@ -74,6 +76,7 @@ class LayerQuery:
     within: BaseGeometry | None = None
     filter: Node | None = None
     after: Mark | None = None
+    version_ids: bool = False
 
     def __post_init__(self) -> None:
         if self.bbox is not None and not (
@@ -249,6 +252,7 @@ def items_statement(
     latest, more = latest_join(q.layer, q.when)
     statement = query(
         "items_skipping" if q.offset else "items",
+        id=SQL("t.version_id") if q.version_ids else SQL("t.key"),
         mark=SQL("") if newest_first else mark_column(q),
         table=layer_table(q.layer.id),
         geometry=_geojson(q),

@@ -227,3 +227,18 @@ def test_both_ways_give_the_same_item(
     first, second = a.json(), b.json()
     del first["links"], second["links"]
     assert first == second
+
+
+def test_versions_of_one_feature_can_have_numbers_of_their_own(client: httpx.Client) -> None:
+    every = {"datetime": "../..", "limit": "1000"}
+    plain = get(client, **every)["features"]
+    assert len({f["id"] for f in plain}) < len(plain)
+    own = get(client, **every, **{"feature-id": "version"})["features"]
+    assert [f["properties"] for f in own] == [f["properties"] for f in plain]
+    assert len({f["id"] for f in own}) == len(own)
+    page = get(client, **every | {"limit": "7"}, **{"feature-id": "version"})
+    seen = list(page["features"])
+    while following := [link["href"] for link in page["links"] if link["rel"] == "next"]:
+        page = client.get(following[0]).json()
+        seen += page["features"]
+    assert seen == own

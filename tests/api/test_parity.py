@@ -25,6 +25,7 @@ CHOICES: dict[str, list[str]] = {
     "sortby": ["height_m", "-storeys,building_id", "-name", "key", "nothing"],
     "skipGeometry": ["true", "false"],
     "resulttype": ["hits", "results"],
+    "feature-id": ["version", "key", "row"],
     "gridcode": ["N50I0140", "N50I", "?"],
     "use": ["industrial", "residential", ""],
     "storeys": ["3", "12", "tall"],

@@ -1,5 +1,5 @@
 -- a page of GeoJSON features, written by the database: no row is built twice
-SELECT '{{"type":"Feature","id":' || t.key || ',"geometry":' || {geometry} || ',"properties":'
+SELECT '{{"type":"Feature","id":' || {id} || ',"geometry":' || {geometry} || ',"properties":'
     || (SELECT row_to_json(p) FROM (SELECT {properties}) AS p)::text || '}}' {mark}
 FROM {table} AS t {latest}
 WHERE {where}
