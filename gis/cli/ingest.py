@@ -38,10 +38,16 @@ if TYPE_CHECKING:
 @click.option("--department", help="送交部门 / department that delivers")
 @click.option("--person", help="经办人 / person who delivers")
 @click.option("--encoding", default="auto", show_default=True, help="文字编码 / text encoding")
+@click.option(
+    "--allow-closing",
+    is_flag=True,
+    help="全量交付可注销超过上限的要素 / let a full delivery end more than the layer's share",
+)
 @click.option("--dry-run", is_flag=True, help="只检查不入库 / check only, keep nothing")
 def ingest(
     console: Console, path: Path, layer: str | None, crs: str, as_of: str | None, mode: str,
-    department: str | None, person: str | None, encoding: str, dry_run: bool,
+    department: str | None, person: str | None, encoding: str, allow_closing: bool,
+    dry_run: bool,
 ) -> None:  # fmt: skip
     """把一次交付检查、归一后入库 / normalise, check and store one delivery.
 
@@ -70,6 +76,7 @@ def ingest(
     request = IngestRequest(
         path=path, layer=layer, crs=crs, as_of=as_of, mode=cast("Mode", mode),
         department=department, person=person, encoding=encoding, dry_run=dry_run,
+        allow_closing=allow_closing,
     )  # fmt: skip
     local = load_local_frames(settings.config / "frames")
     with open_store(settings) as store, console.progress("入库", "storing") as advance:

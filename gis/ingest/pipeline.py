@@ -51,6 +51,7 @@ class IngestRequest:
     person: str | None = None
     encoding: str = "auto"
     dry_run: bool = False
+    allow_closing: bool = False
 
 
 @dataclass(slots=True)
@@ -193,6 +194,7 @@ def ingest(
         department=request.department,
         person=request.person,
         as_of=None if as_of is None else as_of.at,
+        allow_closing=request.allow_closing,
         frame={
             "name": placement.frame.name,
             "how": placement.how,

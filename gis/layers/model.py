@@ -16,6 +16,7 @@ GeometryType = Literal[
     "Point", "PointZ", "LineString", "LineStringZ", "Polygon", "MultiPolygon", "MultiLineString"
 ]
 Classification = Literal["public", "internal", "sensitive"]
+MAX_CLOSED_SHARE = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,7 @@ class Layer:
     `latest_of` names the field whose value is a datastream of observations, where features
     carry a latest value (IoT sites); None for all other layers.
     `update_days`: days within which a new delivery is due; None = nobody said.
+    `max_closed_share`: what part of its current features a full delivery may end unasked.
     `solid` tells how the layer is extruded in 3D (`{"extrude": {...}}` or `{"tube": {...}}`).
     """
 
@@ -106,6 +108,7 @@ class Layer:
     solid: Mapping[str, Mapping[str, object]] | None = None
     latest_of: str | None = None
     update_days: int | None = None
+    max_closed_share: float = MAX_CLOSED_SHARE
     order: int = 100  # drawing order on the map, lowest first
 
     def field(self, name: str) -> Field:

@@ -14,6 +14,7 @@ import yaml
 
 from gis.errors import ConfigError, LayerError, UnknownLayer
 from gis.layers.model import (
+    MAX_CLOSED_SHARE,
     Check,
     Classification,
     Code,
@@ -162,6 +163,7 @@ def parse_layer(file: str, doc: Mapping[str, Any], codelists: set[str]) -> Layer
         solid=doc.get("solid", doc.get("3d")),
         latest_of=latest_of,
         update_days=_update_days(file, doc.get("update_days")),
+        max_closed_share=_share(file, doc.get("max_closed_share", MAX_CLOSED_SHARE)),
         order=int(doc.get("order", 100)),
     )
 
@@ -185,6 +187,14 @@ def _update_days(file: str, value: object) -> int | None:
             f"{value} should be whole days from 1 to {LONGEST_DAYS}",
         )  # fmt: skip
     return value
+
+
+def _share(file: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise _wrong(
+            file, "max_closed_share", f"{value} 应为 0 至 1 的数", f"{value} should be 0 to 1"
+        )
+    return float(value)
 
 
 def _field(file: str, doc: Mapping[str, Any], codelists: set[str]) -> Field:

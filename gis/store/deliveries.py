@@ -41,6 +41,7 @@ STEPS: Mapping[Mode, tuple[str, ...]] = {
 }
 NEAR_AT_ONCE = 20_000
 WORTH_ANALYZING = 500
+FEW_CLOSED = 20  # features a full delivery may end whatever share of the layer they are
 LONGEST_WAIT = "120s"  # for another delivery of the same layer
 
 
@@ -49,7 +50,8 @@ class DeliveryHead:
     """What is known of a delivery before its rows.
 
     `as_of` is the valid time of its state (aware); None = now. `frame` has at least `name`
-    and `accuracy_m`, else UnknownFrame: no coordinate enters without them.
+    and `accuracy_m`, else UnknownFrame: no coordinate enters without them. `allow_closing`: the
+    sender means it that a full delivery ends more than the layer's `max_closed_share`.
     """
 
     layer: Layer
@@ -60,6 +62,7 @@ class DeliveryHead:
     department: str | None = None
     person: str | None = None
     as_of: datetime | None = None
+    allow_closing: bool = False
 
     def __post_init__(self) -> None:
         if not self.frame.get("name") or self.frame.get("accuracy_m") is None:
@@ -148,7 +151,8 @@ class Loading:
     def apply(self) -> Counts:
         """Compare with what is stored, carry out the mode, write the ledger's line.
 
-        Raises Conflict where a full delivery without one good row would end the whole layer.
+        Raises Conflict where a full delivery without one good row would end the whole layer, or
+        one would end more of it than the layer lets go unasked.
         """
         layer, run = self.head.layer, self.connection.execute
         table, keys = layer_table(layer.id), _keys(layer)
@@ -170,6 +174,7 @@ class Loading:
             new, changed, closed = 0, done["close_named"], done["close_named"]
         else:
             new, closed = absent, done.get("close_missing", 0)
+            self._refuse_closing(closed)
         figures = {
             "accepted": accepted,
             "new": new,
@@ -189,6 +194,26 @@ class Loading:
 
     def _row(self, statement: Composed, params: Mapping[str, Any] | None = None) -> Any:
         return self.connection.execute(statement, params).fetchone()
+
+    def _refuse_closing(self, closed: int) -> None:
+        """A part sent as the whole would end what it leaves out; the transaction takes it back."""
+        layer, before = self.head.layer, self.features
+        few = closed < FEW_CLOSED or closed <= layer.max_closed_share * before
+        if few or self.head.allow_closing:
+            return
+        share, most = f"{closed / before:.0%}", f"{layer.max_closed_share:.0%}"
+        raise Conflict(
+            zh=f"这次全量交付会注销图层 {layer.id} 现有 {before} 个要素中的 {closed} 个（{share}，"
+            f"上限 {most}），未入库。若文件只是一部分，请用 --mode upsert；确要注销，请加 "
+            f"--allow-closing",
+            en=f"this full delivery would end {closed} of the {before} features of layer "
+            f"{layer.id} ({share}; the most is {most}): nothing was stored. If the file holds a "
+            f"part only, use --mode upsert; if the others are gone, add --allow-closing",
+            layer=layer.id,
+            closed=closed,
+            features=before,
+            max_closed_share=layer.max_closed_share,
+        )
 
     def _kept(self, table: Composable, keys: Mapping[str, Composed]) -> int:
         statement = query("kept_count", table=table, kept_key=keys["kept"], old_key=keys["old"])
