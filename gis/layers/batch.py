@@ -36,6 +36,17 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """A warning about one accepted row. `row` as in Reject; the store adds its key and place."""
+
+    row: int
+    code: str
+    zh: str
+    en: str
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RawBatch:
     """Rows as read. All columns, `rows` and `geometry` have the same length n.
 
@@ -102,6 +113,7 @@ class Checked:
 
     good: GoodRows
     rejects: tuple[Reject, ...]
+    remarks: tuple[Remark, ...] = ()  # about good rows
 
 
 def _plain(value: Any) -> Any:

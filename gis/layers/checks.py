@@ -2,12 +2,13 @@
 
 Reason codes: null_geometry, invalid_geometry, wrong_geometry_type, outside_city, swapped_axes,
 missing_value, bad_value, out_of_range, bad_pattern, unknown_code, area_differs, not_decodable,
-below_surface. (duplicate_key is found by the store, which sees the whole delivery at once.)
+below_surface, and those of `shapes` and `standards`. How strict a layer is with each check stands
+in `checklist`. (duplicate_key and what rows are to each other is found by the store, which sees
+the whole delivery at once.)
 """
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
 
@@ -18,9 +19,14 @@ from numpy.typing import NDArray
 from gis.coords import norm_frame, to_metric
 from gis.errors import LayerError
 from gis.layers.batch import Batch, Checked, GoodRows
+from gis.layers.checklist import CHECKS, parameter, severity_of
 from gis.layers.mapping import map_columns, unmapped
 from gis.layers.model import Check, Field, Layer
+from gis.layers.nearmiss import near_codes, near_name
 from gis.layers.registry import Registry
+from gis.layers.remarks import Lenient
+from gis.layers.shapes import SHAPE_CHECKS, mend
+from gis.layers.standards import STANDARD_CHECKS
 from gis.layers.values import NotAValueError, converter
 from gis.layers.verdicts import Verdicts
 
@@ -35,9 +41,9 @@ MAKE_MULTI: Mapping[str, Callable[..., shapely.Geometry]] = {
 def check(
     batch: Batch, layer: Layer, registry: Registry, *, inside: shapely.Geometry | None
 ) -> Checked:
-    """The rows of `batch` (EPSG:4490, longitude first) that `layer` accepts, typed, and the
-    rejects. `inside` is the area of the city, degrees; None: the check inside_city can't be made
-    and every row passes it.
+    """The rows of `batch` (EPSG:4490, longitude first) that `layer` accepts, typed, the rejects,
+    and remarks on accepted rows. `inside` is the area of the city, degrees; None: the check
+    inside_city can't be made and every row passes it.
 
     Raises LayerError where a column the key or a required field needs is not in the delivery at
     all, and for a check nobody has written.
@@ -45,17 +51,26 @@ def check(
     mapping = map_columns(layer, batch.columns)
     _refuse_without_columns(layer, mapping, batch)
     verdicts = Verdicts(batch)
+    lenient = Lenient(verdicts)
+    judge: dict[str, Verdicts] = {
+        name: lenient if severity_of(layer, name) == "warn" else verdicts for name in CHECKS
+    }
     geometry = _shapes(batch, layer, verdicts)
-    for wanted in layer.checks:
+    asked = [wanted for wanted in layer.checks if severity_of(layer, wanted.name) != "off"]
+    for wanted in asked:
+        if wanted.name == "valid_geometry" and parameter(wanted, "repair"):
+            mend(wanted, geometry, lenient)
         if wanted.name in GEOMETRY_CHECKS:
-            GEOMETRY_CHECKS[wanted.name](geometry, inside, verdicts)
-        elif wanted.name not in ATTRIBUTE_CHECKS:
+            GEOMETRY_CHECKS[wanted.name](geometry, inside, judge[wanted.name])
+        elif wanted.name not in CHECKS:
             raise _unknown_check(layer, wanted)
     _refuse_undecodable(batch, verdicts)
-    columns = {f.name: _typed(batch, f, mapping, registry, verdicts) for f in layer.fields}
-    for wanted in layer.checks:
+    columns = {
+        f.name: _typed(batch, layer, f, mapping, registry, judge, verdicts) for f in layer.fields
+    }
+    for wanted in asked:
         if wanted.name in ATTRIBUTE_CHECKS:
-            ATTRIBUTE_CHECKS[wanted.name](wanted, geometry, columns, registry, verdicts)
+            ATTRIBUTE_CHECKS[wanted.name](wanted, geometry, columns, registry, judge[wanted.name])
     keep = verdicts.good
     good = GoodRows(
         layer=layer,
@@ -65,26 +80,37 @@ def check(
         rows=batch.rows[keep],
         accuracy_m=batch.accuracy_m,
     )
-    return Checked(good=good, rejects=verdicts.rejects)
+    return Checked(good=good, rejects=verdicts.rejects, remarks=lenient.remarks)
 
 
 def _refuse_without_columns(layer: Layer, mapping: Mapping[str, str], batch: Batch) -> None:
     for field in layer.fields:
         if (field.required or field.name in layer.key) and field.name not in mapping:
-            names = ", ".join((field.name, *field.aliases))
-            there = ", ".join(batch.columns)
+            words = (field.name, *field.aliases)
+            names, there = ", ".join(words), ", ".join(batch.columns)
+            near = next(
+                (n for n in unmapped(mapping, batch.columns) if near_name(n, words) is not None),
+                None,
+            )
             raise LayerError(
                 zh=f"交付里没有图层 {layer.id} 必需的字段 {field.title.zh}（可用列名：{names}）。"
-                f"现有列：{there}",
+                f"现有列：{there}"
+                + (f"。是否为“{near}”？是则改列名，或把它加入该字段的 aliases" if near else ""),
                 en=f"the delivery lacks field {field.name} that layer {layer.id} needs (column "
-                f"names known for it: {names}). It has: {there}",
+                f"names known for it: {names}). It has: {there}"
+                + (
+                    f'. Is it "{near}"? Then rename it, or add it to the aliases of the field'
+                    if near
+                    else ""
+                ),
                 layer=layer.id,
                 field=field.name,
+                near=near,
             )
 
 
 def _unknown_check(layer: Layer, wanted: Check) -> LayerError:
-    known = ", ".join((*GEOMETRY_CHECKS, *ATTRIBUTE_CHECKS))
+    known = ", ".join(CHECKS)
     return LayerError(
         zh=f"图层 {layer.id} 要求检查 {wanted.name}，没有这种检查；可用：{known}",
         en=f"layer {layer.id} asks for check {wanted.name}, which does not exist; there are: "
@@ -193,12 +219,21 @@ def _whole(text: str) -> bool:
 
 
 def _typed(
-    batch: Batch, field: Field, mapping: Mapping[str, str], registry: Registry, verdicts: Verdicts
+    batch: Batch,
+    layer: Layer,
+    field: Field,
+    mapping: Mapping[str, str],
+    registry: Registry,
+    judge: Mapping[str, Verdicts],
+    strict: Verdicts,
 ) -> NDArray[np.object_]:
-    """The field's column, typed; rows whose value is not the field's are refused."""
+    """The field's column, typed; a value that is not the field's is left out, and its row refused
+    or remarked on as the layer says. A feature without its key is refused always."""
     out: NDArray[np.object_] = np.full(len(batch), None, dtype=object)
     codelist = registry.codelist(field)
-    needed = field.required
+    of_key = field.name in layer.key
+    needed = of_key or (field.required and severity_of(layer, "required") != "off")
+    value_judge = strict if of_key else judge["value" if codelist is None else "code_list"]
     if field.name in mapping:
         source = batch.columns[mapping[field.name]]
         convert = converter(field, codelist)
@@ -208,17 +243,20 @@ def _typed(
             try:
                 out[i] = convert(value)
             except NotAValueError:
-                verdicts.refuse(i, *_not_a_value(field, value, registry))
+                value_judge.refuse(i, *_not_a_value(field, value, registry))
     if needed:
         for i in np.flatnonzero([value is None for value in out]).tolist():
-            verdicts.refuse(
+            (strict if of_key else judge["required"]).refuse(
                 i,
                 "missing_value",
                 f"{field.title.zh} 不能为空。请补上",
                 f"{field.title.en} must not be empty. Fill it in",
                 field.name,
             )
-    _limits(field, out, verdicts)
+    if severity_of(layer, "range") != "off":
+        _range(field, out, judge["range"])
+    if severity_of(layer, "pattern") != "off":
+        _pattern(field, out, judge["pattern"])
     return out
 
 
@@ -232,12 +270,17 @@ def _not_a_value(field: Field, value: object, registry: Registry) -> tuple[str, 
             f'{field.title.en}: "{shown}" is not a {field.type}. Correct it',
             field.name,
         )
-    words = [w for c in codelist.codes.values() for w in (c.code, c.title.zh)]
-    near = difflib.get_close_matches(str(value), words, n=2, cutoff=0.5)
+    near = near_codes(str(value), codelist)
     hint_zh = (
-        f"是否为：{'、'.join(near)}？" if near else f"见代码表 {codelist.id}（{codelist.source}）"
+        f"是否为：{'、'.join(f'{c.title.zh} {c.code}' for c in near)}？"
+        if near
+        else f"见代码表 {codelist.id}（{codelist.source}）"
     )
-    hint_en = f"did you mean {' or '.join(near)}?" if near else f"see code list {codelist.id}"
+    hint_en = (
+        f"did you mean {' or '.join(f'{c.title.en} {c.code}' for c in near)}?"
+        if near
+        else f"see code list {codelist.id}"
+    )
     return (
         "unknown_code",
         f"{field.title.zh} 的“{shown}”不在代码表中。{hint_zh}",
@@ -250,7 +293,7 @@ _TYPES = {"text": "文本", "integer": "整数", "number": "数", "boolean": "�
           "datetime": "时间", "code": "代码"}  # fmt: skip
 
 
-def _limits(field: Field, column: NDArray[np.object_], verdicts: Verdicts) -> None:
+def _range(field: Field, column: NDArray[np.object_], verdicts: Verdicts) -> None:
     low, high = field.min, field.max
     if low is not None or high is not None:
         for i, value in enumerate(column):
@@ -265,6 +308,9 @@ def _limits(field: Field, column: NDArray[np.object_], verdicts: Verdicts) -> No
                     f"{field.unit or ''}. Check it",
                     field.name,
                 )
+
+
+def _pattern(field: Field, column: NDArray[np.object_], verdicts: Verdicts) -> None:
     if field.pattern:
         fits = re.compile(field.pattern).search
         for i, value in enumerate(column):
@@ -307,7 +353,7 @@ def _below_surface(
     wanted: Check, shapes: NDArray[np.object_], columns: Columns, registry: Registry,
     verdicts: Verdicts,
 ) -> None:  # fmt: skip
-    deepest = float(str(wanted.params.get("max_depth_m", 30)))
+    deepest = float(str(parameter(wanted, "max_depth_m")))
     for name in ("from_depth_m", "to_depth_m", "depth_m"):
         for i, value in enumerate(columns.get(name, ())):
             if isinstance(value, int | float) and not 0 <= value <= deepest:
@@ -325,7 +371,12 @@ GEOMETRY_CHECKS: Mapping[
 ] = {"inside_city": _inside_city, "valid_geometry": _valid_geometry}
 ATTRIBUTE_CHECKS: Mapping[
     str, Callable[[Check, NDArray[np.object_], Columns, Registry, Verdicts], None]
-] = {"declared_area": _declared_area, "below_surface": _below_surface}
+] = {
+    "declared_area": _declared_area,
+    "below_surface": _below_surface,
+    **SHAPE_CHECKS,
+    **STANDARD_CHECKS,
+}
 
 
 def _extra(

@@ -16,6 +16,7 @@ GeometryType = Literal[
     "Point", "PointZ", "LineString", "LineStringZ", "Polygon", "MultiPolygon", "MultiLineString"
 ]
 Classification = Literal["public", "internal", "sensitive"]
+Severity = Literal["reject", "warn", "off"]
 MAX_CLOSED_SHARE = 0.3
 
 
@@ -39,11 +40,16 @@ class Code:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeList:
-    """A code list with its source (standard and edition)."""
+    """A code list with its source (standard and edition).
+
+    `coverage` says what of the standard is here, where it is not all of it, and how it was
+    checked."""
 
     id: str
     source: str
     codes: Mapping[str, Code]
+    edition: str = ""
+    coverage: Label | None = None
 
     def find(self, text: str) -> Code | None:
         """The entry whose code, Chinese name, English name or alias is `text`; None if none."""
@@ -74,10 +80,12 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One check of `gis.layers.checks`, with its parameters."""
+    """One check of `gis.layers.checklist`, with its parameters; `severity` None: the check's
+    own."""
 
     name: str
     params: Mapping[str, object] = field(default_factory=dict)
+    severity: Severity | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +131,10 @@ class Layer:
             layer=self.id,
             field=name,
         )
+
+    def check(self, name: str) -> Check | None:
+        """The check as this layer's definition names it; None where it does not."""
+        return next((check for check in self.checks if check.name == name), None)
 
     @property
     def field_names(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from typing import Any, Protocol, get_args
 import yaml
 
 from gis.errors import ConfigError, LayerError, UnknownLayer
+from gis.layers.checklist import CHECKS
 from gis.layers.model import (
     MAX_CLOSED_SHARE,
     Check,
@@ -158,7 +159,7 @@ def parse_layer(file: str, doc: Mapping[str, Any], codelists: set[str]) -> Layer
         classification=classification,
         fields=fields,
         owner=_label(file, "owner", doc.get("owner", {"zh": "", "en": ""})),
-        checks=tuple(_check(file, c) for c in doc.get("checks", ())),
+        checks=tuple(_check(file, c, names) for c in doc.get("checks", ())),
         style=doc.get("style", {}),
         solid=doc.get("solid", doc.get("3d")),
         latest_of=latest_of,
@@ -217,13 +218,42 @@ def _field(file: str, doc: Mapping[str, Any], codelists: set[str]) -> Field:
     )
 
 
-def _check(file: str, doc: object) -> Check:
-    if isinstance(doc, str):
-        return Check(name=doc)
+def _check(file: str, doc: object, names: Sequence[str]) -> Check:
+    """`name`, `{name: severity}` or `{name: {parameter: value, severity: …}}`; YAML reads `off` as
+    false. `names`: the layer's fields."""
+    said: object = None
     if isinstance(doc, dict) and len(doc) == 1:
-        [(name, params)] = doc.items()
-        return Check(name=str(name), params=params or {})
-    raise _wrong(file, "checks", f"{doc} 不是检查项", f"{doc} is not a check")
+        [(doc, said)] = doc.items()
+    if doc not in CHECKS:
+        known = ", ".join(CHECKS)
+        raise _wrong(
+            file, "checks", f"{doc} 不是检查项；可用：{known}",
+            f"{doc} is not a check; there are: {known}",
+        )  # fmt: skip
+    name, kind = str(doc), CHECKS[str(doc)]
+    params = dict(said) if isinstance(said, dict) else {}
+    severity = params.pop("severity", None if isinstance(said, dict) else said)
+    if severity is False:
+        severity = "off"
+    if severity is not None and severity not in kind.allowed:
+        allowed = ", ".join(kind.allowed)
+        raise _wrong(
+            file, f"checks: {name}", f"{severity} 应为：{allowed}",
+            f"{severity} should be one of: {allowed}",
+        )  # fmt: skip
+    if unknown := sorted(set(params) - set(kind.params)):
+        raise _wrong(
+            file, f"checks: {name}", f"未知的参数 {unknown}；可用：{sorted(kind.params)}",
+            f"unknown parameters {unknown}; there are: {sorted(kind.params)}",
+        )  # fmt: skip
+    for param, default in kind.params.items():
+        if default is None and params.get(param) is None and severity != "off":
+            raise _wrong(file, f"checks: {name}: {param}", "缺少", "is missing")
+    if "field" in params and params["field"] not in names:
+        raise _wrong(
+            file, f"checks: {name}", f"{params['field']} 不是字段", f"{params['field']} is no field"
+        )
+    return Check(name=name, params=params, severity=severity)
 
 
 def _codelist(file: str, doc: Mapping[str, Any]) -> CodeList:
@@ -236,7 +266,14 @@ def _codelist(file: str, doc: Mapping[str, Any]) -> CodeList:
             color=row.get("color"),
             aliases=tuple(str(a) for a in row.get("aliases", ())),
         )
-    return CodeList(id=str(_need(file, doc, "id")), source=str(doc.get("source", "")), codes=codes)
+    coverage = doc.get("coverage")
+    return CodeList(
+        id=str(_need(file, doc, "id")),
+        source=str(_need(file, doc, "source")),
+        codes=codes,
+        edition=str(doc.get("edition", "")),
+        coverage=None if coverage is None else _label(file, "coverage", coverage),
+    )
 
 
 def _city(doc: Mapping[str, Any]) -> City:
