@@ -33,11 +33,11 @@ class MatrixSet:
 
     def columns(self, z: int) -> int:
         """How many tiles there are side by side."""
-        return 2**z
+        return 1 << z
 
     def rows(self, z: int) -> int:
         """How many tiles there are one below the other."""
-        return 2**z if self.unit == "metre" else 2 ** (z - 1)
+        return 1 << (z if self.unit == "metre" else z - 1)
 
     def has(self, z: int, x: int, y: int) -> bool:
         """Whether there is such a tile."""
@@ -47,7 +47,7 @@ class MatrixSet:
     def cell(self, z: int) -> float:
         """Side of a pixel at a level, in `unit`."""
         world = 2 * HALF_WORLD_M if self.unit == "metre" else 360.0
-        return world / 2**z / PIXELS
+        return world / self.columns(z) / PIXELS
 
     def scale(self, z: int) -> float:
         """Scale denominator of a level: metres on the ground (at the equator) a metre of map."""
@@ -56,15 +56,15 @@ class MatrixSet:
 
     def box(self, z: int, x: int, y: int, buffer: float = 0.0) -> Box:
         """West, south, east, north of a tile in degrees, widened by `buffer` of its side."""
-        side = 360 / 2**z
+        side = 360 / self.columns(z)
         west = x * side - 180
         north, south = (self._latitude(z, row) for row in (y - buffer, y + 1 + buffer))
         return west - buffer * side, south, west + side * (1 + buffer), north
 
     def _latitude(self, z: int, row: float) -> float:
         if self.unit == "degree":
-            return 90 - row * 360 / 2**z
-        return math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * row / 2**z))))
+            return 90 - row * 360 / self.columns(z)
+        return math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * row / self.columns(z)))))
 
 
 WEB_MERCATOR = MatrixSet(id="WebMercatorQuad", epsg=3857, levels=(0, DEEPEST), unit="metre")

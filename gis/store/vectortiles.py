@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
-from psycopg.sql import SQL, Composable, Identifier, Literal
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from gis.coords.matrixsets import DEEPEST, PIXELS, WEB_MERCATOR, Box, MatrixSet
 from gis.errors import TileError
@@ -193,7 +193,7 @@ def whole_from(layer: Layer) -> int:
     return max(EXACT_FROM, _thinning(layer)[0])
 
 
-def _statement(q: TileQuery) -> tuple[Composable, dict[str, object]]:
+def _statement(q: TileQuery) -> tuple[Composed, dict[str, object]]:
     params: dict[str, object] = {"layer": q.layer.id, "z": q.z, "x": q.x, "y": q.y}
     params["version_at"] = q.when.at if isinstance(q.when, Instant) else None
     chosen = _chosen(q, params)
