@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import anyio.to_thread
 from starlette.applications import Starlette
@@ -31,12 +31,13 @@ from gis.api import (
     tilesets,
     webfiles,
 )
+from gis.api.access import Access, Gate
 from gis.api.answers import wants_html
 from gis.api.config import read_config, write_config
 from gis.api.failures import on_any_error, on_http_error, on_our_error
 from gis.api.processes.execution import execute
 from gis.api.service import CONNECTIONS, STATEMENT_TIMEOUT_S, THREADS, Service
-from gis.errors import OneMapError
+from gis.errors import OneMapError, StoreError
 from gis.layers import Registry, load_registry
 from gis.settings import Settings
 from gis.store import Store, open_store
@@ -50,6 +51,7 @@ def create_app(
     """The app over an open store. `hot=False`: everything the standard knows by pygeoapi's own
     way, to compare."""
     service = Service(store, registry, settings, read_config(write_config(registry, settings)))
+    access = Access(service)
     app = Starlette(
         routes=_routes(hot),
         middleware=[
@@ -60,7 +62,8 @@ def create_app(
                 allow_headers=["*"],
                 expose_headers=["Content-Crs", "ETag", "Link"],
                 max_age=86_400,
-            )
+            ),
+            Middleware(Gate, access=access),
         ],
         exception_handlers={
             OneMapError: on_our_error,
@@ -70,8 +73,7 @@ def create_app(
         lifespan=_lifespan,
     )
     app.router.redirect_slashes = False
-    app.state.service = service
-    app.state.catalogue = ogc.Catalogue(service)
+    app.state.access = access
     app.state.tiles = tilesets.TileCache()
     app.state.facts = mapdata.Facts()
     return health.Watch(app)
@@ -95,7 +97,10 @@ def open_for_serving(settings: Settings) -> Store:
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     yield
-    app.state.service.store.close()
+    access: Access = app.state.access
+    with suppress(StoreError):  # what can't be kept now is lost with the process
+        await anyio.to_thread.run_sync(access.trail.flush)
+    access.service.store.close()
 
 
 def _routes(hot: bool) -> list[Route]:

@@ -14,6 +14,7 @@ from gis.api.pages import page
 from gis.api.refusals import NotThere, Refused
 from gis.errors import CoordError, LayerError, OneMapError, StoreError, UnknownLayer
 
+CHALLENGE = 'Bearer realm="onemap"'
 WORDS = {
     404: ("没有这个地址。目录见 /collections", "there is nothing here. See /collections"),
     405: ("该地址不接受此方法", "this address does not take that method"),
@@ -54,12 +55,22 @@ def of_status(status: int) -> OneMapError:
 def error_answer(request: Request, error: OneMapError, status: int | None = None) -> Response:
     """Any error of ours as a response: OGC exception, or a page for a browser."""
     status = error.http_status if status is None else status
-    headers = {"Retry-After": "2"} if isinstance(error, StoreError) and status == 503 else {}
+    headers = _headers(error, status)
     if wants_html(request):
         body = page("error.html", exception(error), request).encode()
         return answer(request, body, HTML, status=status, cache="no-store", headers=headers)
     body = orjson.dumps(exception(error))
     return answer(request, body, JSON, status=status, cache="no-store", headers=headers)
+
+
+def _headers(error: OneMapError, status: int) -> dict[str, str]:
+    """What a client is to do about it, where HTTP has a header for that."""
+    if status == 401:
+        shown = error.facts.get("error")
+        return {"WWW-Authenticate": CHALLENGE + (f', error="{shown}"' if shown else "")}
+    if status == 429:
+        return {"Retry-After": str(error.facts.get("retry_after_s", 1))}
+    return {"Retry-After": "2"} if isinstance(error, StoreError) and status == 503 else {}
 
 
 def on_our_error(request: Request, exc: Exception) -> Response:

@@ -26,6 +26,24 @@ class TooLarge(Refused):
     http_status = 413
 
 
+class NotKnown(Refused):
+    """Who asks did not say who they are, or what they showed is not good (any more)."""
+
+    http_status = 401
+
+
+class Forbidden(Refused):
+    """Known, and not allowed. Of what a caller may not even see, the answer is NotThere."""
+
+    http_status = 403
+
+
+class TooMany(Refused):
+    """More requests than one may make; the fact `retry_after_s` says when to come again."""
+
+    http_status = 429
+
+
 class NotOffered(Refused):
     """The standard has it, this server does not (yet)."""
 

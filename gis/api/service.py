@@ -41,5 +41,5 @@ ASKED: ContextVar[ItemsAsked] = ContextVar("ASKED")
 
 
 def service_of(request: Request) -> Service:
-    """The service whose app is answering."""
-    return cast(Service, request.app.state.service)
+    """The service as the one who asks may see it: its registry holds their layers alone."""
+    return cast(Service, request.scope["state"]["view"].service)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from gis.api.answers import json_answer
 from gis.api.bodies import read_body
+from gis.api.ogc import catalogue_of
 from gis.api.refusals import NotOffered, Refused, bad_value
 
 MOST_BYTES = 1_000_000
@@ -27,7 +28,7 @@ async def execute(request: Request) -> Response:
 def _execute(request: Request, body: bytes) -> Response:
     asked = _read(body)
     name = request.path_params["process"]
-    result = request.app.state.catalogue.execute(name, asked.get("inputs", {}))
+    result = catalogue_of(request).execute(name, asked.get("inputs", {}))
     wanted = asked.get("outputs")
     if wanted is not None and not set(wanted) <= {name}:
         raise bad_value("outputs", str(sorted(wanted)), f"只有 {name}", f"there is {name} only")

@@ -1,0 +1,2 @@
+-- a caller begins again
+DELETE FROM onemap.area_taken WHERE caller = %(caller)s
