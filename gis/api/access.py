@@ -301,7 +301,8 @@ class Gate:
         if access.tokens is None or value.count(".") != 2:
             return access.by_key(value)
         known = access.tokens.known(value)
-        return access.by_token(*(known or await run_in_threadpool(access.tokens.read, value)))
+        subject, roles = known or await run_in_threadpool(access.tokens.read, value)
+        return access.by_token(subject, roles)
 
     def _pace(self, scope: Scope, name: str, per_s: float | None) -> None:
         """Raises TooMany. Nobody waits at this machine itself."""
