@@ -18,6 +18,7 @@ from gis.errors import LayerError, SourceError
 from gis.ingest.detection import City, compared, detected
 from gis.ingest.placement import Placement, place, refuse_elsewhere, refuse_inaccurate, refuse_worse
 from gis.ingest.report import FrameReport, LoadReport
+from gis.ingest.returning import form_of, returned
 from gis.layers import Batch, GoodRows, Layer, RawBatch, Registry, Reject
 from gis.layers.checks import check
 from gis.layers.keys import key_of
@@ -32,6 +33,7 @@ from gis.store import (
     parse_datetime,
     rows,
 )
+from gis.store.refused import keep_form
 
 Mode = Literal["full", "upsert", "delete"]
 EDGE_DEG = 0.01  # published county outlines are generalised by some hundred metres
@@ -177,7 +179,7 @@ def ingest(
     placement = place(delivery, request.crs, local_frames) or detected(delivery, city)
     refuse_inaccurate(delivery, placement, layer)
     walk = _Walk(delivery, layer, city, placement, _inside(store, registry, layer))
-    batches = placement.batches(delivery)
+    batches = (returned(raw, delivery) for raw in placement.batches(delivery))
     first = next(batches, None)
     if first is None:
         raise SourceError(
@@ -204,6 +206,7 @@ def ingest(
         },
     )
     with begin(store, head, dry_run=request.dry_run) as loading:
+        keep_form(loading, form_of(delivery, request.path, first, layer))
         loading.add(checked[0])
         loading.reject(checked[1], walk.keys(checked[1]))
         progress(walk.rows_in)

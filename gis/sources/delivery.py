@@ -17,7 +17,8 @@ class Delivery:
 
     format: what it turned out to be; digest: SHA-256 of its bytes (hex); encoding: of its texts
     (None where the format fixes it); declared: the frame the file itself states (None: it
-    states none); evidence: where it says so, as readable lines.
+    states none); evidence: where it says so, as readable lines; delimiter: between the columns of
+    a table as text.
     """
 
     path: Path
@@ -27,6 +28,7 @@ class Delivery:
     declared: Frame | None
     evidence: tuple[str, ...]
     read: Callable[[Frame | None], Iterator[RawBatch]]
+    delimiter: str | None = None
 
     def batches(self, frame: Frame | None = None) -> Iterator[RawBatch]:
         """The rows, some ten thousand at a time. `frame` (the one that will be used) lets a

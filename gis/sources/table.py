@@ -100,6 +100,7 @@ def open_table(
         declared=None,
         evidence=(),
         read=read,
+        delimiter=separator,
     )
 
 

@@ -17,7 +17,7 @@ from gis.store.ledger import (
 from gis.store.observations import readings
 from gis.store.pool import Store, init_store, open_store, prepare
 from gis.store.query import FeatureRows, ItemsPage, LayerQuery, count, item, items, rows
-from gis.store.refused import export_refused
+from gis.store.refused import refused_rows
 from gis.store.times import Instant, Interval, When, parse_datetime
 from gis.store.vectortiles import tile, tile_bounds
 from gis.store.versions import history, instant_of, version_at
@@ -38,7 +38,7 @@ __all__ = [
     "undo",
     "quarantine_summary",
     "quarantine_rows",
-    "export_refused",
+    "refused_rows",
     "Instant",
     "Interval",
     "When",

@@ -67,7 +67,8 @@ def quarantine_summary(store: Store, delivery: int | None = None) -> list[dict[s
 
 def quarantine_rows(store: Store, delivery: int) -> list[dict[str, Any]]:
     """Every refused row of a delivery: row, code, zh, en, field, raw (as it came), wkt (as it
-    came), frame (of wkt). Raises StoreError where there is no such delivery."""
+    came), frame (of wkt), stored (found wrong in the store, under our names). Raises StoreError
+    where there is no such delivery."""
     show_delivery(store, delivery)
     with store.reading() as conn, conn.cursor(row_factory=dict_row) as cur:
         return cur.execute(query("quarantine_rows"), {"delivery": delivery}).fetchall()

@@ -1,128 +1,95 @@
-"""Refused rows as a file to mend and send again."""
+"""Refused rows as they came, to be written to a file and sent again."""
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import shapely
+from psycopg.types.json import Jsonb
 from shapely.geometry.base import BaseGeometry
 
-from gis.coords import find_transformation, norm_frame
-from gis.errors import CoordError, SourceError
+from gis.coords import LocalFrame, find_transformation, norm_frame
+from gis.errors import CoordError
+from gis.layers.refused import Form, RefusedRow, RefusedRows
+from gis.store.deliveries import Loading
 from gis.store.ledger import quarantine_rows, show_delivery
 from gis.store.pool import Store
+from gis.store.queries import query
 
-# Columns that say why; a reader of deliveries may drop what begins like this.
-MARK = "_refused_"
-_RUNS = ("=", "+", "-", "@", "\t", "\r")
+METRE_DIGITS, DEGREE_DIGITS = 4, 9  # of a place that was moved back: a tenth of a millimetre
+MOST_DEGREES = 360.0
+WHOLE = -1  # a column that holds the geometry as WKT
 
 
-def export_refused(store: Store, delivery: int, out: Path) -> dict[str, Any]:
-    """Write a delivery's refused rows to `out` (.csv or .geojson), reasons beside each row.
+def keep_form(loading: Loading, form: Form) -> None:
+    """Put on record in which form a delivery came, in its own transaction."""
+    params = {"delivery": loading.delivery, "form": Jsonb(form.to_json())}
+    loading.connection.execute(query("delivery_form_add"), params)
 
-    Returns `{"delivery", "file", "rows", "frame"}`; coordinates are in `frame`, as they came.
-    Raises SourceError for another suffix or a file that can't be written, StoreError where
-    there is no such delivery.
-    """
+
+def form_of(store: Store, delivery: int) -> Form | None:
+    """In which form a delivery came; None where it came before that was kept."""
+    with store.reading() as conn:
+        row = conn.execute(query("delivery_form"), {"delivery": delivery}).fetchone()
+    return None if row is None else Form.from_json(row[0])
+
+
+def refused_rows(
+    store: Store, delivery: int, local_frames: Mapping[str, LocalFrame] | None = None
+) -> RefusedRows:
+    """A delivery's refused rows, by its own column names and in its own frame. Raises StoreError
+    where there is no such delivery."""
     head = show_delivery(store, delivery)
     frame = str(head["frame"]["name"])
-    refused = quarantine_rows(store, delivery)
-    write = {".csv": _write_csv, ".geojson": _write_geojson, ".json": _write_geojson}
-    if out.suffix.lower() not in write:
-        raise SourceError(
-            zh=f"不能写 {out.name}：扩展名应为 .csv 或 .geojson",
-            en=f"can't write {out.name}: its suffix must be .csv or .geojson",
-            file=str(out),
-        )
-    rows = [row | {"shape": _shape(row, frame)} for row in refused]
-    # A table carries its own coordinate columns; a WKT column beside them would win over them.
-    table = str(head["source"]).lower().endswith((".csv", ".tsv", ".xlsx"))
-    own = table and all(row["frame"] == frame for row in refused)
+    form = form_of(store, delivery) or Form()
+    order = [name for name, _ in form.columns]
+    ways: dict[str, Any] = {}
+    rows = []
+    for line in quarantine_rows(store, delivery):
+        stored = line["stored"]  # under our names, in our frame
+        if stored and line["frame"] not in ways:
+            ways[line["frame"]] = _way(line["frame"], frame, local_frames or {})
+        shape = _shape(line["wkt"])
+        if shape is not None and stored:
+            way = ways[line["frame"]]
+            shape = None if way is None else shapely.transform(shape, way.apply)
+        raw = _as_it_came(line["raw"], shape, form) if stored else line["raw"]
+        raw = {n: raw[n] for n in dict.fromkeys((*order, *raw)) if n in raw}
+        told = {name: line[name] for name in ("row", "code", "field", "zh", "en", "wkt", "stored")}
+        rows.append(RefusedRow(**told, raw=raw, shape=shape))
+    return RefusedRows(
+        delivery=delivery,
+        layer=str(head["layer"]),
+        source=str(head["source"]),
+        frame=frame,
+        form=form,
+        rows=tuple(rows),
+    )
+
+
+def _shape(wkt: str | None) -> BaseGeometry | None:
+    return shapely.from_wkt(wkt, on_invalid="ignore") if wkt else None
+
+
+def _way(name: str, frame: str, local_frames: Mapping[str, LocalFrame]) -> Any:
     try:
-        write[out.suffix.lower()](rows, out, frame, own)
-    except OSError as exc:
-        raise SourceError(
-            zh=f"不能写入 {out}：{exc.strerror}",
-            en=f"can't write {out}: {exc.strerror}",
-            file=str(out),
-        ) from exc
-    return {"delivery": delivery, "file": str(out), "rows": len(rows), "frame": frame}
-
-
-def safe_cell(value: object) -> str:
-    """The value as a spreadsheet shows it and never runs it: a text that begins like a formula
-    gets an apostrophe, a number stays a number."""
-    if value is None:
-        return ""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    if text.startswith(_RUNS) and not _is_number(text):
-        return "'" + text
-    return text
-
-
-def _write_csv(rows: list[dict[str, Any]], out: Path, frame: str, own: bool) -> None:
-    names = list(dict.fromkeys(name for row in rows for name in row["raw"]))
-    wkt = [] if own else ["WKT"]
-    with out.open("w", encoding="utf-8-sig", newline="") as file:  # with BOM: Excel asks for it
-        writer = csv.writer(file)
-        reasons = [MARK + word for word in ("row", "code", "field", "zh", "en")]
-        writer.writerow([safe_cell(name) for name in (*names, *wkt, *reasons)])
-        for row in rows:
-            cells = [row["raw"].get(name) for name in names]
-            if not own:
-                cells.append(row["shape"].wkt if row["shape"] is not None else row["wkt"])
-            cells += _reasons(row).values()
-            writer.writerow([safe_cell(cell) for cell in cells])
-
-
-def _write_geojson(rows: list[dict[str, Any]], out: Path, frame: str, own: bool) -> None:
-    document: dict[str, Any] = {"type": "FeatureCollection"}
-    if frame.startswith("EPSG:"):  # GDAL reads this; without it GeoJSON means WGS 84
-        urn = f"urn:ogc:def:crs:EPSG::{frame.removeprefix('EPSG:')}"
-        document["crs"] = {"type": "name", "properties": {"name": urn}}
-    document["features"] = [
-        {
-            "type": "Feature",
-            "geometry": _mapping(row["shape"]),
-            "properties": {**row["raw"], **_marked(_reasons(row).items())},
-        }
-        for row in rows
-    ]
-    out.write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
-
-
-def _reasons(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in ("row", "code", "field", "zh", "en")}
-
-
-def _marked(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    return {MARK + name: value for name, value in pairs}
-
-
-def _mapping(shape: BaseGeometry | None) -> dict[str, Any] | None:
-    return None if shape is None or shape.is_empty else dict(shapely.geometry.mapping(shape))
-
-
-def _shape(row: Mapping[str, Any], frame: str) -> BaseGeometry | None:
-    """The row's geometry in the delivery's frame; None where it has none that can be read."""
-    shape = shapely.from_wkt(row["wkt"], on_invalid="ignore") if row["wkt"] else None
-    if shape is None or row["frame"] == frame:
-        return shape
-    try:
-        back = find_transformation(norm_frame(row["frame"]), norm_frame(frame))
-    except CoordError:  # a local frame, whose parameters the store has not
+        return find_transformation(norm_frame(name, local_frames), norm_frame(frame, local_frames))
+    except CoordError:  # a local frame whose parameters have been taken away
         return None
-    moved: BaseGeometry = shapely.transform(shape, back.apply)
-    return moved
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _as_it_came(raw: Mapping[str, Any], shape: BaseGeometry | None, form: Form) -> dict[str, Any]:
+    """A row of the store under the delivery's names, with the columns that say where it lies."""
+    named = {form.fields.get(name, name): value for name, value in raw.items()}
+    if shape is None or not form.places:
+        return named
+    at = shapely.get_coordinates(shape, include_z=True)
+    for name, vertex, axis in form.places:
+        if vertex == WHOLE:
+            named[name] = shapely.to_wkt(shape, rounding_precision=DEGREE_DIGITS)
+        elif vertex < len(at) and at[vertex][axis] == at[vertex][axis]:  # a missing height is NaN
+            value = float(at[vertex][axis])
+            degrees = abs(value) <= MOST_DEGREES and axis < 2
+            named[name] = round(value, DEGREE_DIGITS if degrees else METRE_DIGITS)
+    return named

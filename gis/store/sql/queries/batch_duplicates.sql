@@ -10,6 +10,7 @@ WITH twice AS (
 INSERT INTO onemap.quarantine (delivery, source_row, code, zh, en, field, raw, wkt, frame)
 SELECT %(delivery)s, n, 'duplicate_key', format(%(zh)s, first_row), format(%(en)s, first_row),
     %(field)s,
-    jsonb_strip_nulls(to_jsonb(gone) - '{{line,n,extra,geom,content_hash,accuracy_m,place_code,first_row}}'::text[]),
+    jsonb_strip_nulls(to_jsonb(gone) - '{{line,n,extra,geom,content_hash,accuracy_m,place_code,first_row}}'::text[])
+        || coalesce(extra, '{{}}'::jsonb),
     ST_AsText(geom, 12), %(frame)s
 FROM gone

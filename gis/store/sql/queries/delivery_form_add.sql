@@ -1,0 +1,2 @@
+-- in the transaction of the delivery itself
+INSERT INTO onemap.delivery_form (delivery, form) VALUES (%(delivery)s, %(form)s)
