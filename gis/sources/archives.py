@@ -24,7 +24,7 @@ PACKED = (".zip", ".7z", ".rar", ".gz", ".bz2", ".xz", ".tar", ".tgz")
 # the file that stands for a set of one name
 MAIN = (".shp", ".gml", ".gpkg", ".geojson", ".json", ".geojsonl", ".geojsons", ".fgb", ".kml",
         ".ovkml", ".dxf", ".tab", ".mif", ".csv", ".txt", ".dat", ".xlsx", ".inp", ".thf", ".xml",
-        ".tif", ".tiff", ".img", ".asc")  # fmt: skip
+        ".parquet", ".geoparquet", ".sql", ".tif", ".tiff", ".img", ".asc")  # fmt: skip
 READ_AFTER = (".dat", ".xml", ".txt", ".json")  # may also be a companion of a main file
 JUNK = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
 

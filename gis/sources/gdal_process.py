@@ -338,12 +338,28 @@ def answer(line: str) -> tuple[dict[str, Any], list[bytes]]:
     return {**header, "id": request.get("id"), "parts": [len(p) for p in parts]}, parts
 
 
+def know_parquet() -> None:
+    """Parquet is read by its own library, in place of GDAL."""
+    import importlib.util
+
+    del sys.modules["pyarrow"]
+    beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), "parquet_process.py")
+    spec = importlib.util.spec_from_file_location("parquet_process", beside)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    OPERATIONS.update(module.OPERATIONS)
+
+
 def main() -> None:
     limits = json.loads(sys.argv[1])
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints is no answer
     if limits.get("raster"):
         import rasterio  # noqa: F401  # before the limits: it maps its own GDAL
+    if limits.get("parquet"):
+        know_parquet()  # before the limits: it maps much, too
     own = [path for path in (*sys.path, sys.prefix, sys.base_prefix) if path]
     give_up(limits["memory"], limits["cpu_s"], [*limits["readable"], *own])
     import warnings

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 
-from gis.sources import cass, parcel_txt
+from gis.sources import cass, dumps, parcel_txt
 from gis.sources.archives import is_archive
 
 TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 SHAPEFILE = b"\x00\x00\x27\x0a"
 # Formats we know by sight and do not read: how they begin, what they are, what to do
 FOREIGN: tuple[tuple[bytes, str, str, str], ...] = (
-    (b"PAR1", "GeoParquet", "请转为 GeoPackage：ogr2ogr 输出.gpkg 文件.parquet",
-     "convert it: ogr2ogr OUT.gpkg FILE.parquet"),
     (b"AC10", "DWG", "请在 CAD 中另存为 DXF（R2000 或以后）", "save it as DXF (R2000 or later)"),
     (b"AutoCAD Binary DXF", "binary DXF", "请另存为文本 DXF", "save it as DXF in text form"),
     (b"SCNT", "INTERLIS 1 (ITF)", "请用 ili2gpkg 转为 GeoPackage",
@@ -41,6 +39,8 @@ def kind_of(head: bytes, suffix: str) -> str | None:
         return "GeoPackage"
     if head.startswith(b"fgb\x03fgb"):
         return "FlatGeobuf"
+    if head.startswith(b"PAR1"):
+        return "GeoParquet"
     if is_archive(head):
         return "ZIP" if head.startswith(b"PK") else "TAR"
     if b"\x00" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -52,6 +52,8 @@ def _kind_of_text(head: bytes, suffix: str) -> str | None:
     text = head.lstrip(b"\xef\xbb\xbf \r\n\t\x1e")
     if text.startswith(b"{"):
         return _kind_of_json(head, text)
+    if re.match(rb"\[\s*\{", text):
+        return "JSON"
     if text.startswith(b"<"):
         return _kind_of_xml(text)
     if text.startswith(b"!table"):
@@ -66,6 +68,8 @@ def _kind_of_text(head: bytes, suffix: str) -> str | None:
         return "ASC"
     if re.search(rb"(?m)^\s*\[(TITLE|JUNCTIONS|OPTIONS|RESERVOIRS|CONDUITS)\]", text, re.I):
         return "INP"
+    if dumps.is_dump(head):
+        return "SQL"
     if parcel_txt.is_parcel_txt(head):
         return "报备坐标 TXT"
     if cass.is_cass(head, suffix):
@@ -76,6 +80,8 @@ def _kind_of_text(head: bytes, suffix: str) -> str | None:
 def _kind_of_json(head: bytes, text: bytes) -> str | None:
     if re.search(rb'"(CityJSON|CityObjects)"', head):
         return "CityJSON"
+    if b'"pandapipesNet"' in head:
+        return "pandapipes"
     first = text.split(b"\n")[0].rstrip()
     one_line = first.endswith((b"}", b"},")) and b"\n" in text
     if head.startswith(b"\x1e") or (one_line and re.search(rb'"type"\s*:\s*"Feature"', first)):

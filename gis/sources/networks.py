@@ -121,7 +121,7 @@ def open_network(
 
     def read(frame: Frame | None) -> Iterator[RawBatch]:
         for start in range(0, len(parts), BATCH):
-            yield _batch(parts[start : start + BATCH])
+            yield batch_of(parts[start : start + BATCH])
 
     return Delivery(
         path=path,
@@ -237,7 +237,7 @@ def _sections_mm(model: Model) -> dict[str, float]:
     }
 
 
-def _batch(parts: list[Part]) -> RawBatch:
+def batch_of(parts: list[Part]) -> RawBatch:
     rejects = tuple(
         Reject(
             row=p.line,

@@ -9,7 +9,7 @@ The content decides the format; the extension is a hint only where contents look
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,10 +21,16 @@ from gis.sources import (
     archives,
     cass,
     citymodels,
+    drawings,
+    dumps,
+    gmlshapes,
     kml,
     networks,
+    pandapipes,
     parcel_txt,
+    parquet,
     rasters,
+    records,
     shapefile,
     table,
     vector,
@@ -36,11 +42,22 @@ from gis.sources.kinds import FOREIGN, kind_of
 HEAD = 4096
 PROLOGUE = 1 << 16  # bytes in which an XML file must come to its root
 MAX_TEXT = 256 << 20  # bytes of a text that is held in memory as a whole
+MAX_JSON = 64 << 20  # as MAX_TEXT, where each value becomes an object
 WHOLE = ("报备坐标 TXT", "CASS .dat", "INP", "CityJSON", "KML")
+WHOLE_JSON = ("JSON", "pandapipes")
 READABLE = (
-    "Shapefile、GeoPackage、FileGDB、GeoJSON、FlatGeobuf、GML、KML、DXF、MapInfo TAB/MIF、CSV、"
-    "XLSX、报备坐标 TXT、CASS .dat、CityJSON、CityGML、EPANET/SWMM INP、EDIGEO、GeoTIFF、IMG、ASC"
+    "Shapefile、GeoPackage、FileGDB、GeoJSON、FlatGeobuf、GeoParquet、GML、KML、DXF、"
+    "MapInfo TAB/MIF、CSV、XLSX、JSON、SQL、报备坐标 TXT、CASS .dat、CityJSON、CityGML、"
+    "EPANET/SWMM INP、pandapipes、EDIGEO、GeoTIFF、IMG、ASC"
 )
+
+
+# read by path and member, for a layer, in an encoding
+NAMED: Mapping[str, Callable[..., Delivery]] = {
+    "JSON": records.open_records,
+    "SQL": dumps.open_dump,
+    "pandapipes": pandapipes.open_pandapipes,
+}
 
 
 def open_delivery(path: Path, *, layer: Layer, encoding: str = "auto") -> Delivery:
@@ -115,6 +132,16 @@ def _open(
         return cass.open_cass(path, layer=layer, encoding=encoding)
     if kind == "KML":
         return kml.open_kml(path, member, encoding=encoding, called=called)
+    if kind == "GML":
+        return gmlshapes.open_gml(
+            path, member, layer=layer, encoding=encoding, words=words, called=called
+        )
+    if kind == "DXF":
+        return drawings.open_drawing(path, member, encoding=encoding, words=words, called=called)
+    if kind == "GeoParquet":
+        return parquet.open_parquet(path, words=words, called=called)
+    if kind in NAMED:
+        return NAMED[kind](path, member, layer=layer, encoding=encoding, called=called)
     if kind == "INP":
         return networks.open_network(path, member, layer=layer, encoding=encoding)
     if kind in ("CityJSON", "CityGML"):
@@ -166,10 +193,11 @@ def _office(path: Path) -> str | None:
 
 
 def _refuse_too_long(path: Path, kind: str) -> None:
-    if kind in WHOLE and path.stat().st_size > MAX_TEXT:
+    most = MAX_JSON if kind in WHOLE_JSON else MAX_TEXT
+    if kind in (*WHOLE, *WHOLE_JSON) and path.stat().st_size > most:
         raise SourceError(
-            zh=f"{path.name} 超过 {MAX_TEXT >> 20} MB。请拆分后再送",
-            en=f"{path.name} is larger than {MAX_TEXT >> 20} MB. Split it",
+            zh=f"{path.name} 超过 {most >> 20} MB。请拆分后再送",
+            en=f"{path.name} is larger than {most >> 20} MB. Split it",
             source=path.name,
         )
 

@@ -14,6 +14,7 @@ from gis.coords.axes import axis_order
 from gis.errors import CoordError, SourceError
 from gis.layers.batch import RawBatch, Reject
 from gis.sources.columns import objects
+from gis.sources.wellknown import shape_of, srid_of
 
 Columns = Mapping[str, NDArray[np.object_]]
 Floats = NDArray[np.float64]
@@ -145,25 +146,43 @@ def _by_size(first: float, second: float) -> str:
     return "either"
 
 
-def shapes_from_wkt(columns: Columns, name: str) -> tuple[NDArray[np.object_], Wrong]:
-    """Geometries of a WKT column; and the rows whose text is none, by index."""
+def shapes_from_wkt(
+    columns: Columns, name: str, frame: Frame | None = None
+) -> tuple[NDArray[np.object_], Wrong]:
+    """Geometries of a column of WKT, EWKT or WKB in hex digits; and the rows whose text is none,
+    or states another frame than the one of `frame`'s code, by index."""
     texts = columns[name]
-    shapes = objects(
-        shapely.from_wkt(text, on_invalid="ignore") if text else None for text in texts
-    )
+    shapes = objects(shape_of(text) if text else None for text in texts)
     bad = [i for i, text in enumerate(texts) if text and shapes[i] is None]
-    wrong = {
-        i: Reject(
-            row=0,
-            code="bad_value",
-            zh=f"{name} 不是合法的 WKT。请改正",
-            en=f"{name} is not WKT. Correct it",
-            field=name,
-            raw={key: column[i] for key, column in columns.items()},
-        )
-        for i in bad
-    }
+    wrong = {i: _not_wkt(columns, name, i) for i in bad}
+    if frame is not None and frame.epsg is not None:
+        for i, text in enumerate(texts):
+            code = srid_of(text)
+            if code is not None and code != frame.epsg and i not in wrong:
+                wrong[i] = _other_frame(columns, name, i, code, frame)
     return shapes, wrong
+
+
+def _not_wkt(columns: Columns, name: str, i: int) -> Reject:
+    return Reject(
+        row=0,
+        code="bad_value",
+        zh=f"{name} 不是合法的 WKT。请改正",
+        en=f"{name} is not WKT. Correct it",
+        field=name,
+        raw={key: column[i] for key, column in columns.items()},
+    )
+
+
+def _other_frame(columns: Columns, name: str, i: int, code: int, frame: Frame) -> Reject:
+    return Reject(
+        row=0,
+        code="bad_value",
+        zh=f"{name} 写的是 SRID={code}，本次交付是 {frame}。请转换后再送",
+        en=f"{name} states SRID={code}, the delivery is in {frame}. Transform it and send again",
+        field=name,
+        raw={key: column[i] for key, column in columns.items()},
+    )
 
 
 def _not_a_number(columns: Columns, name: str, i: int) -> Reject:

@@ -52,17 +52,18 @@ class Rows:
 
 class Sandbox:
     """One reading process for one delivery, started when first asked. `files` are all it may
-    see; `options` are settings of GDAL."""
+    see; `raster` and `parquet` are read by libraries of their own; `options`: settings of GDAL."""
 
     def __init__(
-        self, name: str, files: Iterable[Path], *, raster: bool = False,
+        self, name: str, files: Iterable[Path], *, raster: bool = False, parquet: bool = False,
         options: dict[str, str] | None = None, reply_s: float = REPLY_S, memory: int = MEMORY,
     ) -> None:  # fmt: skip
         self.name, self.reply_s, self._options = name, reply_s, options
         readable = [str(file.absolute()) for file in files]
-        # loading two copies of GDAL's libraries takes address space, not memory
+        # loading two sets of libraries takes address space, not memory
         self._limits = {"readable": readable, "cpu_s": CPU_S, "raster": raster,
-                        "memory": memory + ((1 << 29) if raster else 0)}  # fmt: skip
+                        "parquet": parquet,
+                        "memory": memory + ((1 << 29) if raster or parquet else 0)}  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
         self._asked = self._streams = 0
         self._early: dict[int, dict[str, Any]] = {}  # replies that another reader waits for

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,6 +23,7 @@ from gis.sources.placing import Wrong, lines, place_points, shapes_from_wkt, wit
 from gis.sources.sandbox import Sandbox
 from gis.sources.texts import decode, find_encoding
 from gis.sources.vector import batches, one_of, to_batch
+from gis.sources.wellknown import LOOKED_AT, Texts, shape_column, stated_frame
 
 PROBE = 1 << 22  # bytes from which the encoding is found
 MAX_LINE = 16 << 20  # characters; the outline of a province as WKT has a few million
@@ -79,7 +80,12 @@ def open_table(
     sample = decode(probe[: 1 << 16], found).replace(separator, "\n").splitlines()
     mend = find_mend([*came, *sample], words)
     names = [mend(name) for name in came]
-    places, wkt = _places(names, layer, path.name)
+    with _text(path, found) as text:
+        rows = _rows(csv.reader(_lines(text, path.name), delimiter=separator), path.name)
+        first_rows = [row for row in islice(rows, 1, LOOKED_AT) if len(row) == len(names)]
+    seen = by_name(names, first_rows)
+    places, wkt = _places(names, layer, path.name, seen)
+    declared, evidence = stated_frame(seen[wkt], wkt, path.name) if wkt else (None, ())
 
     def read(frame: Frame | None) -> Iterator[RawBatch]:
         with _text(path, found) as text:
@@ -97,8 +103,8 @@ def open_table(
         format="CSV",
         digest=file_digest(path),
         encoding=mend.text or ("utf-8" if found == "utf-8-sig" else found),
-        declared=None,
-        evidence=(),
+        declared=declared,
+        evidence=evidence,
         read=read,
         delimiter=separator,
     )
@@ -116,7 +122,10 @@ def open_spreadsheet(path: Path, member: str | None, *, layer: Layer) -> Deliver
     sheet = one_of(sheets if member else full, member, path.name)
     info = sandbox.ask("info", source=source, layer=sheet)
     names = _unique(info["fields"], path.name)
-    places, wkt = _places(names, layer, path.name)
+    first = sandbox.send("read", source=source, layer=sheet, start=0, size=LOOKED_AT)
+    sample = dict(zip(names, sandbox.rows(first).columns, strict=True))
+    places, wkt = _places(names, layer, path.name, sample)
+    declared, evidence = stated_frame(sample[wkt], wkt, path.name) if wkt else (None, ())
 
     def read(frame: Frame | None) -> Iterator[RawBatch]:
         done = 0
@@ -134,8 +143,8 @@ def open_spreadsheet(path: Path, member: str | None, *, layer: Layer) -> Deliver
         format="XLSX",
         digest=file_digest(path),
         encoding=None,
-        declared=None,
-        evidence=(),
+        declared=declared,
+        evidence=evidence,
         read=read,
     )
 
@@ -211,9 +220,10 @@ def place_of(names: Sequence[str], prefix: str = "") -> Place | None:
 
 
 def _places(
-    names: Sequence[str], layer: Layer, source: str
+    names: Sequence[str], layer: Layer, source: str, sample: Mapping[str, Texts]
 ) -> tuple[tuple[Place, ...], str | None]:
-    """One place for points, two for lines given by their ends; or the WKT column."""
+    """One place for points, two for lines given by their ends; or the column of WKT, by its name
+    or, failing all names, by its values."""
     wkt = _find(names, WKT)
     if wkt:
         return (), wkt
@@ -226,6 +236,8 @@ def _places(
         place = place_of(names)
         if place:
             return (place,), None
+    if found := shape_column(sample, layer, None, source):
+        return (), found
     raise SourceError(
         zh=f"{source} 没有坐标列。点要有“经度,纬度”或“东坐标,北坐标”；线要有“起点东坐标,起点北坐标,"
         f"终点东坐标,终点北坐标”；或用 WKT 列。现有列：{', '.join(names)}",
@@ -264,7 +276,7 @@ def _shapes(
     frame: Frame | None, source: str,
 ) -> tuple[NDArray[np.object_], Wrong, frozenset[str]]:  # fmt: skip
     if wkt:
-        shapes, wrong = shapes_from_wkt(columns, wkt)
+        shapes, wrong = shapes_from_wkt(columns, wkt, frame)
         return shapes, wrong, frozenset({wkt})
     ends = []
     wrong = {}

@@ -369,13 +369,6 @@ def test_french_parcels(store: Store, registry: Registry, shared_data: Path) -> 
     assert all(re.fullmatch(r"354000[A-Z0-9]{6}", idu) for idu in found.columns["idu"])
 
 
-def test_list_of_ewkt_is_refused(store: Store, registry: Registry, shared_data: Path) -> None:
-    path = shared_data / "e_cadastre" / "ch_real_estates" / "dev.addresses.json"
-    more = layered(store, registry, "Point", "id", "id")
-    with pytest.raises(SourceError, match="no format"):
-        load(store, more, path)
-
-
 @pytest.mark.parametrize(("member", "count"), [("bgt_paal", 410), ("bgt_sensor", 2)])
 def test_dutch_village(
     member: str, count: int, store: Store, registry: Registry, shared_data: Path

@@ -97,17 +97,19 @@ def test_zipped_file_geodatabase(tmp_path: Path, registry: Registry) -> None:
     assert len(next(delivery.batches())) == 3
 
 
-def test_unpacked_files_are_gone_afterwards(tmp_path: Path, registry: Registry) -> None:
+def test_unpacked_files_are_gone_afterwards(
+    tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import gc
     import tempfile
 
-    before = set(Path(tempfile.gettempdir()).glob("onemap-delivery-*"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     (tmp_path / "a.zip").write_bytes(zipped({"a.geojson": GEOJSON.format("x", 114).encode()}))
     delivery = opened(tmp_path / "a.zip", registry)
     assert len(list(delivery.batches())) == 1
     del delivery
     gc.collect()
-    assert set(Path(tempfile.gettempdir()).glob("onemap-delivery-*")) <= before
+    assert list(tmp_path.glob("onemap-delivery-*")) == []
 
 
 # --- KML ------------------------------------------------------------------------------------
