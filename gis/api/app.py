@@ -31,10 +31,10 @@ from gis.api import (
     tilesets,
     webfiles,
 )
-from gis.api.access import Access, Gate
 from gis.api.answers import wants_html
 from gis.api.config import read_config, write_config
 from gis.api.failures import on_any_error, on_http_error, on_our_error
+from gis.api.gate import Access, Gate
 from gis.api.processes.execution import execute
 from gis.api.service import CONNECTIONS, STATEMENT_TIMEOUT_S, THREADS, Service
 from gis.errors import OneMapError, StoreError

@@ -68,6 +68,8 @@ INKS = {
     "land_use_plan": "#7a8794",
 }  # fmt: skip
 SKETCH_PX = 420.0
+ALERTS = "alerts"
+BY_LAYER = ("layers",)
 AROUND_DEG = 0.0006  # of the sketch about the change: some 60 m
 
 
@@ -75,16 +77,53 @@ def get_case(request: Request) -> Response:
     """`GET /map/alerts/{key}.html`: the case file for people, to print."""
     key = request.path_params["key"]
     service = service_of(request)
+    if ALERTS not in service.registry.layers:
+        raise no_alert(key)
     try:
         body = case_page(service.store, service.registry, key)
     except ChangeError as error:
-        raise NotThere(zh=error.zh, en=error.en, alert=key) from error
+        raise no_alert(key) from error
     return answer(request, body.encode(), HTML)
+
+
+def no_alert(key: str) -> NotThere:
+    """There is no such alert, or none for the one who asks."""
+    shown = key[:40]
+    return NotThere(
+        zh=f"没有线索 {shown}。见 /map/alerts.json", en=f"there is no alert {shown}. "
+        f"See /map/alerts.json", alert=shown,
+    )  # fmt: skip
+
+
+def as_seen(case: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
+    """The case without what was consulted of layers that the registry does not hold."""
+    seen = _seen(dict(case), registry)
+    assert isinstance(seen, dict)
+    return seen
+
+
+def _seen(node: Any, registry: Registry) -> Any:
+    """Rows name their layer; the figures of a judgement name layers as keys."""
+    if isinstance(node, Mapping):
+        return {
+            name: {k: v for k, v in part.items() if k in registry.layers}
+            if name in BY_LAYER and isinstance(part, Mapping)
+            else _seen(part, registry)
+            for name, part in node.items()
+        }
+    if isinstance(node, list | tuple):
+        hidden = (isinstance(part, Mapping) and not _of_one_seen(part, registry) for part in node)
+        return [_seen(part, registry) for part, hide in zip(node, hidden, strict=True) if not hide]
+    return node
+
+
+def _of_one_seen(row: Mapping[str, Any], registry: Registry) -> bool:
+    return not isinstance(row.get("layer"), str) or row["layer"] in registry.layers
 
 
 def case_page(store: Store, registry: Registry, key: int | str) -> str:
     """The page (HTML). key: as in `show_alert`. Raises ChangeError where there is no such alert."""
-    case = show_alert(store, key)
+    case = as_seen(show_alert(store, key), registry)
     newest = next((e for e in case["evidence"] if e["undone_at"] is None), None)
     chips = [
         (*CHIPS.get(name, (name, "")), _data_url(chip(store, case["key"], name) or b""))

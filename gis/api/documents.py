@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from gis.api.access import Caller, caller, record, sees_rows
 from gis.api.answers import base_url, json_answer
 from gis.api.parameters import single
 from gis.api.refusals import NotThere, no_feature
@@ -21,6 +22,7 @@ from gis.errors import StoreError
 from gis.store import item
 from gis.store.documents import Document, document_file, documents_of, show_document
 
+PLACE_CLASS = "internal"  # of what belongs to a place and not to a layer
 SAFE = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Cross-Origin-Resource-Policy": "same-site",
@@ -44,12 +46,17 @@ def get_documents(request: Request) -> Response:
     key = _whole(request.path_params["key"])
     if (
         key is None
-        or layer.classification == "sensitive"
+        or not sees_rows(caller(request), layer)
         or item(service.store, layer, key) is None
     ):
         raise no_feature(layer.id, request.path_params["key"][:80])
     base = base_url(request, service.settings.public_url)
-    found = [_told(document, base) for document in documents_of(service.store, layer, key)]
+    of_places = PLACE_CLASS in caller(request).classes
+    found = [
+        _told(document, base)
+        for document in documents_of(service.store, layer, key)
+        if document.layer is not None or of_places
+    ]
     return json_answer(request, {"documents": found, "count": len(found)})
 
 
@@ -59,7 +66,7 @@ def get_file(request: Request) -> Response:
     single(request.query_params, ())
     text = request.path_params["number"]
     number = _whole(text)
-    found = None if number is None else _shown(service, number)
+    found = None if number is None else _shown(service, caller(request), number)
     if found is None:
         raise NotThere(
             zh=f"没有文档 {text[:20]}", en=f"there is no document {text[:20]}", document=text[:20]
@@ -67,11 +74,12 @@ def get_file(request: Request) -> Response:
     path = document_file(service.settings.home / "documents", found)
     disposition = f"attachment; filename*=UTF-8''{quote(found.name, safe='')}"
     headers = {**SAFE, "Content-Disposition": disposition}
+    record(request, "document", str(found.id), name=found.name)
     return FileResponse(path, media_type=found.media_type, headers=headers)
 
 
-def _shown(service: Service, number: int) -> Document | None:
-    """The document, where it may be shown."""
+def _shown(service: Service, who: Caller, number: int) -> Document | None:
+    """The document, where the caller may see it."""
     try:
         found = show_document(service.store, number)
     except StoreError as error:
@@ -79,9 +87,9 @@ def _shown(service: Service, number: int) -> Document | None:
             return None
         raise
     if found.layer is None:
-        return found
+        return found if PLACE_CLASS in who.classes else None
     layer = service.registry.layers.get(found.layer)
-    return found if layer is not None and layer.classification != "sensitive" else None
+    return found if layer is not None and sees_rows(who, layer) else None
 
 
 def _told(document: Document, base: str) -> dict[str, Any]:

@@ -18,7 +18,9 @@ from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from gis.api.access import record
 from gis.api.axes import STORAGE_EPSG
+from gis.api.limits import metered_rows, metered_texts
 from gis.api.parameters import ItemsAsked, read_items, whole
 from gis.api.refusals import Refused, bad_value
 from gis.api.service import Service, service_of
@@ -91,6 +93,7 @@ def get_file(request: Request) -> Response:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
+    record(request, "download", layer.id, format=format_.suffix, asked=request.url.query)
     return FileResponse(
         path,
         media_type=format_.media,
@@ -155,13 +158,13 @@ def _write(path: Path, service: Service, query: LayerQuery, format_: Format) -> 
         digits=query.digits if query.srid in (STORAGE_EPSG, 4326) else PLANE_DIGITS,
     )
     with closing(stream_rows(service.store, _all_columns(query))) as batches:
-        format_.write(path, target, batches)
+        format_.write(path, target, metered_rows(layer, batches, query.srid))
 
 
 def _write_sequence(path: Path, service: Service, query: LayerQuery) -> None:
     """RFC 8142: a mark, a feature, an end of line."""
     with path.open("wb") as out, closing(stream_texts(service.store, query)) as batches:
-        for texts in batches:
+        for texts in metered_texts(query.layer, batches, query.srid):
             out.writelines(RECORD + text.encode() + b"\n" for text in texts)
 
 

@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gis.api.answers import GEOJSON, answer, base_url, json_answer
-from gis.api.axes import flip
+from gis.api.axes import STORAGE_EPSG, flip
+from gis.api.limits import taken_texts
 from gis.api.parameters import ItemsAsked, mark_text, read_item, read_items
 from gis.api.refusals import no_feature
 from gis.api.service import Service, service_of
@@ -64,6 +65,7 @@ def get_history(request: Request) -> Response:
     versions = history(service.store, layer, _number(layer, key))
     if not versions:
         raise no_feature(layer.id, key)
+    taken_texts(layer, (orjson.dumps(version).decode() for version in versions), STORAGE_EPSG)
     return json_answer(request, {"versions": versions})
 
 
@@ -72,6 +74,7 @@ def fetch(service: Service, asked: ItemsAsked) -> ItemsPage:
     if asked.hits:
         return ItemsPage([], count(service.store, asked.query))
     page = items(service.store, asked.query)
+    taken_texts(asked.query.layer, page.features, asked.query.srid)
     if asked.axes.north_first and asked.query.geometry:
         return replace(page, features=[_turned(text) for text in page.features])
     return page
@@ -83,6 +86,7 @@ def fetch_one(service: Service, asked: ItemsAsked, key: str) -> str:
     text = item(service.store, asked.query, _number(layer, key))
     if text is None:
         raise no_feature(layer.id, key)
+    taken_texts(layer, [text], asked.query.srid)
     return _turned(text) if asked.axes.north_first and asked.query.geometry else text
 
 

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from gis.analysis.timeline import REACH_M, timeline, timeline_of_code
 from gis.api.answers import GEOJSON, answer, base_url, json_answer
 from gis.api.filtering import FILTER
+from gis.api.limits import taken_texts
 from gis.api.parameters import read_items, read_when, single, whole
 from gis.api.refusals import bad_value
 from gis.api.service import service_of
@@ -67,6 +68,7 @@ def get_diff(request: Request) -> Response:
     if (after or BEFORE_ALL_KEYS) == BEFORE_ALL_KEYS:
         document["counts"] = asdict(count_diff(service.store, q))
     features = [found.to_json() for found in page.differences]
+    taken_texts(layer, (orjson.dumps(feature).decode() for feature in features), q.srid)
     body = orjson.dumps(document | {"features": features, "links": links})
     return answer(request, body, GEOJSON)
 

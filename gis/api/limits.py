@@ -6,18 +6,27 @@ as well, a moment later, and read from there when a process meets a caller for t
 
 from __future__ import annotations
 
+import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
+from contextvars import ContextVar
 from threading import Lock
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
 
 from gis.api.policy import AreaRule
 from gis.api.refusals import Forbidden
+from gis.coords import STORAGE, find_transformation, from_epsg
 from gis.layers import Layer
-from gis.store import Store
-from gis.store.access import add_area, area_km2, area_of
+from gis.store import FeatureRows, Store
+from gis.store.access import add_area, area_km2, area_of, cells_in, cells_of
 
 MOST_BUCKETS = 50_000
+FIRST_CORNER = re.compile(r'"coordinates":\s*\[+([-\d.eE+]+),\s*([-\d.eE+]+)')
+DEGREES = (4490, 4326)
 HOLDS_S = 30.0  # what other processes have given is seen after so long
 
 
@@ -82,6 +91,11 @@ class Meter:
                 self._pending |= taken
             raise
 
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something to keep."""
+        return bool(self._pending)
+
     def warns(self, km2: float) -> bool:
         """Whether the caller is to be told."""
         return km2 >= self._rule.warn_km2
@@ -94,6 +108,95 @@ class Meter:
             cells = set(area_of(self._store, *key)) | waiting
             self._taken[key] = (now, cells)
         return cells
+
+
+class Taker:
+    """Counts what the answer to one request gives of counted layers; `told_km2`: what the caller
+    is to be told."""
+
+    __slots__ = ("_caller", "_limit_km2", "_meter", "told_km2")
+
+    def __init__(self, meter: Meter, caller: str, limit_km2: float) -> None:
+        self._meter, self._caller, self._limit_km2 = meter, caller, limit_km2
+        self.told_km2: float | None = None
+
+    def take(self, layer: Layer, cells: frozenset[int]) -> None:
+        """Raises AreaSpent."""
+        if not cells or not self._meter.covers(layer):
+            return
+        km2 = self._meter.take(self._caller, self._limit_km2, layer, cells)
+        if self._meter.warns(km2):
+            self.told_km2 = max(km2, self.told_km2 or 0.0)
+
+    def check(self, layer: Layer, cells: frozenset[int]) -> None:
+        """Raises AreaSpent where the cells alone are too much; counts nothing otherwise."""
+        if self._meter.covers(layer) and area_km2(cells) > self._limit_km2:
+            self.take(layer, cells)
+
+
+# Of the request being answered; None = nothing is counted.
+TAKING: ContextVar[Taker | None] = ContextVar("TAKING", default=None)
+
+
+def taken_texts(layer: Layer, texts: Iterable[str], srid: int) -> None:
+    """Count GeoJSON Features about to be given, by their first corners; `srid`: of their
+    coordinates, east or longitude first. Raises AreaSpent."""
+    taker = TAKING.get()
+    if taker is not None:
+        taker.take(layer, _cells_of_texts(texts, srid))
+
+
+def taken_box(layer: Layer, box: tuple[float, float, float, float]) -> None:
+    """Count a box in degrees (west, south, east, north) about to be given whole: a map sheet.
+    Raises AreaSpent."""
+    taker = TAKING.get()
+    if taker is not None:
+        taker.take(layer, cells_in(*box))
+
+
+def metered_rows(
+    layer: Layer, batches: Iterable[FeatureRows], srid: int
+) -> Generator[FeatureRows, None, None]:
+    """The batches of a file as they pass. Raises AreaSpent."""
+    return _metered(layer, batches, lambda batch: _cells_of_shapes(batch.geometry, srid))
+
+
+def metered_texts(
+    layer: Layer, batches: Iterable[list[str]], srid: int
+) -> Generator[list[str], None, None]:
+    """The batches of a file as they pass. Raises AreaSpent."""
+    return _metered(layer, batches, lambda texts: _cells_of_texts(texts, srid))
+
+
+def _metered[Batch](
+    layer: Layer, batches: Iterable[Batch], cells_of_batch: Callable[[Batch], frozenset[int]]
+) -> Generator[Batch, None, None]:
+    """Counted when the last has passed, for a file that is refused was never given; refused
+    before that where the file alone is too much."""
+    taker, cells = TAKING.get(), frozenset[int]()
+    for batch in batches:
+        if taker is not None:
+            cells |= cells_of_batch(batch)
+            taker.check(layer, cells)
+        yield batch
+    if taker is not None:
+        taker.take(layer, cells)
+
+
+def _cells_of_texts(texts: Iterable[str], srid: int) -> frozenset[int]:
+    found = [match.groups() for text in texts if (match := FIRST_CORNER.search(text))]
+    return _cells(np.array(found, dtype=np.float64).reshape(-1, 2), srid)
+
+
+def _cells_of_shapes(shapes: NDArray[np.object_], srid: int) -> frozenset[int]:
+    xy, of = shapely.get_coordinates(shapes, return_index=True)
+    return _cells(xy[np.unique(of, return_index=True)[1]], srid)
+
+
+def _cells(xy: NDArray[np.float64], srid: int) -> frozenset[int]:
+    if len(xy) and srid not in DEGREES:
+        xy = find_transformation(from_epsg(srid), STORAGE).apply(xy)
+    return cells_of(xy)
 
 
 class AreaSpent(Forbidden):

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from gis import __version__
 from gis.api.answers import FOR_EVER, answer, json_answer
+from gis.api.casefile import ALERTS, as_seen, no_alert
 from gis.api.finding import find
 from gis.api.parameters import read_when, single, whole
 from gis.api.refusals import NotThere, bad_value
@@ -72,7 +73,7 @@ def get_config(request: Request) -> Response:
         "deliveries": [
             {name: line[name] for name in DELIVERED}
             for line in list_deliveries(service.store)
-            if line["undone_at"] is None
+            if line["undone_at"] is None and line["layer"] in registry.layers
         ],
         "alerts": {
             "states": _codes(registry.codelists.get("alert_state")),
@@ -106,7 +107,8 @@ def get_search(request: Request) -> Response:
 
 
 def get_alerts(request: Request) -> Response:
-    """`GET /map/alerts.json`: the work list, most certain first. `state` may be several."""
+    """`GET /map/alerts.json`: the work list, most certain first; empty for those who may not see
+    alerts. `state` may be several."""
     service = service_of(request)
     given = single(request.query_params, ("state", "reason", "county", "limit", "offset"))
     states = [state for state in given.get("state", "").split(",") if state]
@@ -117,6 +119,8 @@ def get_alerts(request: Request) -> Response:
         county=given.get("county") or None,
         due_days=_due_days(service),
     )
+    if ALERTS not in service.registry.layers:
+        found = []
     limit = min(whole("limit", given.get("limit"), SOME_ALERTS, 1), MOST_ALERTS)
     offset = whole("offset", given.get("offset"), 0, 0)
     page = found[offset : offset + limit]
@@ -140,12 +144,14 @@ def _rules_of(path: Path, changed: int, reasons: tuple[str, ...]) -> RuleSet:
 
 def get_alert(request: Request) -> Response:
     """`GET /map/alerts/{key}.json`: an alert's whole file."""
-    key = request.path_params["key"]
+    key, service = request.path_params["key"], service_of(request)
+    if ALERTS not in service.registry.layers:
+        raise no_alert(key)
     try:
-        found = show_alert(service_of(request).store, int(key) if _is_key(key) else key)
+        found = show_alert(service.store, int(key) if _is_key(key) else key)
     except ChangeError as error:
-        raise NotThere(zh=error.zh, en=error.en, alert=key) from error
-    return json_answer(request, found)
+        raise no_alert(key) from error
+    return json_answer(request, as_seen(found, service.registry))
 
 
 def get_chip(request: Request) -> Response:
@@ -153,7 +159,9 @@ def get_chip(request: Request) -> Response:
     key, name = request.path_params["key"], request.path_params["chip"]
     run = single(request.query_params, ("run",)).get("run")
     number = None if run is None else whole("run", run, 0, 1)
-    picture = chip(service_of(request).store, int(key), name, number) if _is_key(key) else None
+    service = service_of(request)
+    there = _is_key(key) and ALERTS in service.registry.layers
+    picture = chip(service.store, int(key), name, number) if there else None
     if picture is None:
         raise NotThere(
             zh=f"线索 {key[:40]} 没有图片 {name[:80]}",
@@ -170,7 +178,9 @@ def get_readings(request: Request) -> Response:
     datastream = given.get("datastream", "")
     if not datastream or "\x00" in datastream:
         raise bad_value("datastream", datastream, "应为数据流编号", "it is a datastream's id")
-    found = readings(service_of(request).store, datastream, hours)
+    service = service_of(request)
+    seen = any(layer.latest_of for layer in service.registry.layers.values())
+    found = readings(service.store, datastream, hours) if seen else []
     return json_answer(request, {"datastream": datastream, "readings": found})
 
 

@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gis.api.access import caller, sees_rows
 from gis.api.answers import HTML, answer, json_answer
 from gis.api.parameters import single
 from gis.api.refusals import NotThere
@@ -83,9 +84,10 @@ def _asked(request: Request) -> Quality:
         if "delivery" in error.facts:
             raise _no_delivery(text) from error
         raise
-    layer = service.registry.layers.get(found.delivery["layer"])
-    shown = layer is not None and layer.classification != "sensitive"
-    return found if shown else found.without_examples()
+    layer, who = service.registry.layers.get(found.delivery["layer"]), caller(request)
+    if layer is None and not who.admin:  # of a layer that is hidden, or no longer defined
+        raise _no_delivery(text)
+    return found if layer is not None and sees_rows(who, layer) else found.without_examples()
 
 
 def report_page(store: Store, registry: Registry, found: Quality) -> str:
