@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from gis.coords import Frame, norm_frame
 from gis.errors import SourceError
 from gis.layers.batch import RawBatch
+from gis.layers.model import Layer
+from gis.sources.columns import objects
 from gis.sources.delivery import Delivery
 from gis.sources.vector import open_vector
 
@@ -27,7 +29,6 @@ _EPSG = re.compile(
     r'<Alias\s+id="(\d+)"\s+type="CoordinateSystem">(?:(?!</Alias>).)*?<Namespace>\s*EPSG', re.S
 )
 MAX_DEFINITION = 1 << 20  # characters of a system's XML
-CALIBRATED = 3  # type of coordinates: 3 is geographic, which no drawing in metres is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,23 +57,39 @@ class GeoData:
 
 
 def open_drawing(
-    path: Path, member: str | None, *, encoding: str = "auto", words: frozenset[str] = frozenset(),
-    called: str,
+    path: Path, member: str | None, *, layer: Layer, encoding: str = "auto",
+    words: frozenset[str] = frozenset(), called: str,
 ) -> Delivery:  # fmt: skip
-    """As `open_vector`; a drawing with GEODATA states its frame by it."""
+    """As `open_vector`; a drawing with GEODATA states its frame by it, and a polyline that ends
+    where it began is an area or a line, as the layer wants it."""
     delivery = open_vector(path, "DXF", member, encoding=encoding, words=words, called=called)
     data = geodata(path, called)
-    if data is None:
-        return delivery
-    frame = norm_frame(f"EPSG:{data.epsg}")
 
     def read(wanted: Frame | None) -> Iterator[RawBatch]:
         for batch in delivery.read(wanted):
-            yield replace(batch, geometry=data.placed(batch.geometry))
+            shapes = as_wanted(batch.geometry, layer)
+            yield replace(batch, geometry=shapes if data is None else data.placed(shapes))
 
+    if data is None:
+        return replace(delivery, read=read)
+    frame = norm_frame(f"EPSG:{data.epsg}")
     x, y = data.reference
     evidence = f"{called}: GEODATA EPSG:{data.epsg}, {data.design} = ({x}, {y}), ×{data.scale:g}"
     return replace(delivery, declared=frame, evidence=(evidence,), read=read)
+
+
+def as_wanted(geometry: NDArray[np.object_], layer: Layer) -> NDArray[np.object_]:
+    """In a drawing the border of an area and a line that closes are the same entity."""
+    kinds = shapely.get_type_id(geometry)
+    out = geometry.copy()
+    if "Polygon" in layer.geometry:
+        rings = (kinds == 1) & shapely.is_closed(geometry) & (shapely.get_num_points(geometry) > 3)
+        out[rings] = objects(shapely.Polygon(line.coords) for line in geometry[rings])
+    elif "LineString" in layer.geometry:
+        borders = (kinds == 3) & (shapely.get_num_interior_rings(geometry) == 0)
+        rings = shapely.get_exterior_ring(geometry[borders])
+        out[borders] = objects(shapely.LineString(ring.coords) for ring in rings)
+    return out
 
 
 def geodata(path: Path, called: str) -> GeoData | None:

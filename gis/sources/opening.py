@@ -40,11 +40,13 @@ from gis.sources.garbled import words_of
 from gis.sources.kinds import FOREIGN, kind_of
 
 HEAD = 4096
+LONGEST_RUN = 64 << 20  # bytes of XML between two tags; the ring of a province has a few million
 PROLOGUE = 1 << 16  # bytes in which an XML file must come to its root
 MAX_TEXT = 256 << 20  # bytes of a text that is held in memory as a whole
 MAX_JSON = 64 << 20  # as MAX_TEXT, where each value becomes an object
 WHOLE = ("报备坐标 TXT", "CASS .dat", "INP", "CityJSON", "KML")
 WHOLE_JSON = ("JSON", "pandapipes")
+PARTS_OF_SHAPEFILE = (".dbf", ".shx", ".prj", ".cpg")
 READABLE = (
     "Shapefile、GeoPackage、FileGDB、GeoJSON、FlatGeobuf、GeoParquet、GML、KML、DXF、"
     "MapInfo TAB/MIF、CSV、XLSX、JSON、SQL、报备坐标 TXT、CASS .dat、CityJSON、CityGML、"
@@ -102,6 +104,13 @@ def sniff(path: Path, called: str | None = None) -> str:
         raise _foreign(
             name, kind, "请用 ili2gpkg 转为 GeoPackage", "convert it to GeoPackage with ili2gpkg"
         )
+    if kind is None and path.suffix.lower() in PARTS_OF_SHAPEFILE:
+        raise SourceError(
+            zh=f"{name} 只是 Shapefile 的一部分。请把 .shp .shx .dbf .prj 一起送来，并给出 .shp",
+            en=f"{name} is only a part of a shapefile. Send .shp .shx .dbf .prj together and give "
+            "the .shp",
+            source=name,
+        )
     if kind is None:
         raise SourceError(
             zh=f"{name} 不是能读的格式。可读：{READABLE}（也可打成 ZIP）",
@@ -137,7 +146,9 @@ def _open(
             path, member, layer=layer, encoding=encoding, words=words, called=called
         )
     if kind == "DXF":
-        return drawings.open_drawing(path, member, encoding=encoding, words=words, called=called)
+        return drawings.open_drawing(
+            path, member, layer=layer, encoding=encoding, words=words, called=called
+        )
     if kind == "GeoParquet":
         return parquet.open_parquet(path, words=words, called=called)
     if kind in NAMED:

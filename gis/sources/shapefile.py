@@ -22,6 +22,18 @@ from gis.sources.texts import decode, find_encoding
 from gis.sources.vector import BYTES, batches, to_batch
 
 MAGIC = 9994
+# Language driver of the table: what it says of its texts, where no .cpg says anything
+LDID = {
+    **dict.fromkeys((0x03, 0x57, 0x58, 0x59), "cp1252"),
+    **dict.fromkeys((0x4D, 0x7A), "gbk"),
+    **dict.fromkeys((0x4F, 0x78), "big5"),
+    **dict.fromkeys((0x4E, 0x79), "cp949"),
+    **dict.fromkeys((0x13, 0x7B), "cp932"),
+    **dict.fromkeys((0x50, 0x7C), "cp874"),
+    0xC8: "cp1250",
+    0xC9: "cp1251",
+}
+MOST_READ = 64 << 20  # bytes of a table from which its encoding is found
 SAMPLE = 1 << 16  # bytes of text that are looked at for garbled words
 
 
@@ -42,7 +54,7 @@ def open_shapefile(
     shp, shx, dbf = (part for s, part in parts.items() if part is not None and s != ".prj")
     count = _check_lengths(shp, shx, dbf)
     texts = _texts_of(dbf)
-    found = find_encoding(texts, path.name, encoding, _stated(path))
+    found = find_encoding(texts, path.name, encoding, _stated(path, dbf))
     mend = find_mend(decode(texts[:SAMPLE], found).splitlines(), words)
     declared, evidence = _frame(parts[".prj"])
 
@@ -70,10 +82,13 @@ def _part(path: Path, suffix: str) -> Path | None:
     return None
 
 
-def _stated(path: Path) -> str | None:
-    """What the `.cpg` says, for what it is worth."""
+def _stated(path: Path, dbf: Path) -> str | None:
+    """What the `.cpg` says, or else the table's LDID, for what it is worth."""
     cpg = _part(path, ".cpg")
-    return cpg.read_bytes()[:32].decode("ascii", "replace") if cpg else None
+    if cpg:
+        return cpg.read_bytes()[:32].decode("ascii", "replace")
+    with dbf.open("rb") as file:
+        return LDID.get(file.read(32)[29])
 
 
 def _check_lengths(shp: Path, shx: Path, dbf: Path) -> int:
@@ -113,23 +128,33 @@ def _damaged(part: Path, zh: str, en: str) -> SourceError:
 
 
 def _texts_of(dbf: Path) -> bytes:
-    """Names and text values of the table, without numbers and padding."""
-    data = dbf.read_bytes()
-    rows, header, width = struct.unpack("<IHH", data[4:12])
+    """Names and text values of the table, without numbers and padding; of a long one, of its first
+    rows. Raises SourceError where the fields its header lists are not as wide as a row."""
+    with dbf.open("rb") as file:
+        rows, header, width = struct.unpack("<IHH", file.read(12)[4:])
+        fields = file.read(max(header - 12, 0))[20:]
+        data = file.read(min(rows, MOST_READ // max(width, 1)) * width)
     names, spans, at = [], [], 1
-    for offset in range(32, header - 1, 32):
-        field = data[offset : offset + 32]
-        if field[:1] == b"\r" or len(field) < 32:
+    for offset in range(0, len(fields) - 31, 32):
+        field = fields[offset : offset + 32]
+        if field[:1] == b"\r":
             break
         names.append(field[:11].split(b"\0")[0])
         if field[11:12] == b"C":
             spans.append((at, at + field[16]))
         at += field[16]
-    table = np.frombuffer(data[header : header + rows * width], dtype=np.uint8)
+    if at > width:
+        raise _damaged(
+            dbf,
+            f"字段共宽 {at} 字节，每行只有 {width}",
+            f"its fields take {at} bytes, a row {width}",
+        )
+    table = np.frombuffer(data, dtype=np.uint8)
     table = table[: len(table) // width * width].reshape(-1, width)
     texts = [
         value.rstrip(b" \0")
         for first, last in spans
+        if last > first
         for value in np.ascontiguousarray(table[:, first:last]).view(f"S{last - first}").ravel()
     ]
     return b"\n".join([*names, *texts])
