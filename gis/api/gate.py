@@ -63,7 +63,7 @@ class Access:
         self.meter = Meter(service.store, self.policy.area)
         self.trail = Trail(service.store, self.policy.digest, self.meter.flush)
         # a proxy's own address, or one that others reach, is nobody's seat at this machine
-        self._local = _is_loopback(settings.host) and settings.public_url is None
+        self._local = is_loopback(settings.host) and settings.public_url is None
         self._keys: Mapping[str, AccessKey] = {}
         self._keys_at: float | None = None
         self._callers: dict[tuple[Kind, str, tuple[str, ...]], Caller] = {}
@@ -227,7 +227,7 @@ class Gate:
     def _pace(self, scope: Scope, name: str, per_s: float | None) -> None:
         """Raises TooMany. Nobody waits at this machine itself."""
         rule = self.access.policy.rate
-        if rule.per_s <= 0 or scope["path"] in UNGUARDED or _is_loopback(_address(scope)):
+        if rule.per_s <= 0 or scope["path"] in UNGUARDED or is_loopback(_address(scope)):
             return
         per_s = per_s or rule.per_s
         wait_s = self.access.buckets.wait_s(name, per_s, rule.burst * per_s / rule.per_s)
@@ -328,7 +328,8 @@ def _address(scope: Scope) -> str:
     return str(client[0]) if client else ""
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether an address, or `localhost`, is this machine as it sees itself."""
     if host == "localhost":
         return True
     try:
@@ -340,7 +341,7 @@ def _is_loopback(host: str) -> bool:
 def _at_this_machine(scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
     """Whether a person at the machine asks, and not a page of somebody else's open in their
     browser, or someone behind a proxy."""
-    if not _is_loopback(_address(scope)) or any(name in headers for name in FORWARDED):
+    if not is_loopback(_address(scope)) or any(name in headers for name in FORWARDED):
         return False
     origin = headers.get(b"origin")
     if origin is not None and not _own_name(urlsplit(origin.decode("latin-1")).hostname):
@@ -353,4 +354,4 @@ def _at_this_machine(scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
 
 def _own_name(host: str | None) -> bool:
     # a page from elsewhere can point its own name at 127.0.0.1, but not one without a dot
-    return host is not None and (_is_loopback(host) or ("." not in host and ":" not in host))
+    return host is not None and (is_loopback(host) or ("." not in host and ":" not in host))

@@ -24,6 +24,7 @@ COMMANDS = {
     "tiles": "gis.cli.tiles:tiles",
     "iot": "gis.cli.iot:iot",
     "config": "gis.cli.config:config",
+    "access": "gis.cli.access:access",
     "serve": "gis.cli.serve:serve",
     "status": "gis.cli.status:status",
 }

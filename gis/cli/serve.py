@@ -10,6 +10,7 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -18,7 +19,9 @@ from gis.cli.console import Console, command
 from gis.errors import ConfigError
 
 if TYPE_CHECKING:
+    from gis.api.policy import Policy
     from gis.settings import Settings
+    from gis.store.access import AccessKey
 
 APP = "gis.api.app:from_env"
 
@@ -43,7 +46,8 @@ def serve(console: Console, host: str | None, port: int | None, workers: int) ->
 
 def run_server(console: Console, workers: int = 1) -> None:
     """Serve until interrupted. What could stop it is found before it starts: a stale
-    configuration (ConfigError), no database (StoreError), a port in use (ConfigError)."""
+    configuration, others let in without a key (ConfigError), no database (StoreError), a port in
+    use (ConfigError)."""
     import uvicorn
 
     settings = console.settings
@@ -53,6 +57,8 @@ def run_server(console: Console, workers: int = 1) -> None:
         if workers > 1:  # each process counts its requests in a file; /metrics adds them up
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="gis-metrics-"))
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        # each worker reads its own settings: where it listens decides who counts as local
+        os.environ |= {"GIS_HOST": settings.host, "GIS_PORT": str(settings.port)}
         _say_addresses(console)
         # uvicorn ends its work and then repeats the signal: to us it is the ordinary way to stop
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -73,7 +79,9 @@ def _check(console: Console) -> None:
     """Everything that must be right, before anything listens."""
     from gis.api.app import open_for_serving
     from gis.api.config import FILE, check_config
+    from gis.api.policy import load_policy
     from gis.layers import load_registry
+    from gis.store.access import list_keys
 
     settings = console.settings
     registry = load_registry(settings.config, settings.data)
@@ -83,7 +91,34 @@ def _check(console: Console) -> None:
             f"no {settings.config / FILE}: serving what the layer definitions give "
             f"(gis config write would write it)",
         )
-    open_for_serving(settings).close()
+    with open_for_serving(settings) as store:
+        _check_access(console, load_policy(settings.config, registry), list_keys(store))
+
+
+def _check_access(console: Console, policy: Policy, known: list[AccessKey]) -> None:
+    """Raises ConfigError where others could reach a server that knows nobody."""
+    from gis.api.gate import is_loopback
+
+    settings, now = console.settings, datetime.now(UTC)
+    configured = policy.issuer is not None or any(key.opens(now) for key in known)
+    if configured:
+        console.say("匿名访问只见公开图层", "without a key or a token: public layers only")
+    elif not is_loopback(settings.host):
+        raise ConfigError(
+            zh=f"监听 {settings.host} 会向其他机器开放，但尚无任何密钥或登录。请先新建密钥："
+            f"gis access keys add 名称 --role reader（或在 config/access.yml 配置 oidc），"
+            f"也可只在本机监听",
+            en=f"listening on {settings.host} lets other machines in, and there is no key or "
+            f"login yet. Make a key first: gis access keys add NAME --role reader (or set oidc in "
+            f"config/access.yml), or listen on this machine alone",
+            host=settings.host,
+        )
+    elif settings.public_url is None:
+        console.say(
+            "尚无密钥：本机可见全部图层，代理转来的访问只见公开图层",
+            "no key yet: whoever sits at this machine sees every layer; what comes through a "
+            "proxy, public layers only",
+        )
 
 
 def _check_address(settings: Settings) -> None:

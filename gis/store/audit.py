@@ -39,11 +39,13 @@ class Entry:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
     """What a check has found. head: the last digest; broken: the first entry that does not
-    follow from the one before, None = the chain is whole."""
+    follow from the one before, None = the chain is whole; holds: whether the digest asked for is
+    in it, None = none was."""
 
     entries: int
     head: str
     broken: int | None
+    holds: bool | None = None
 
     @property
     def whole(self) -> bool:
@@ -67,9 +69,10 @@ def append(store: Store, entries: Sequence[Entry], algorithm: str = "sha256") ->
             cur.executemany(query("audit_add"), rows)
 
 
-def verify(store: Store) -> Chain:
-    """Walk the whole chain; memory does not grow with it."""
+def verify(store: Store, expect: str | None = None) -> Chain:
+    """Walk the whole chain; memory does not grow with it. expect: a head kept from before."""
     entries, previous, broken = 0, START, None
+    holds = None if expect is None else expect == START
     with (
         store.connection("核验审计", "verify the audit trail") as conn,
         conn.cursor("audit", row_factory=dict_row) as cur,
@@ -87,7 +90,8 @@ def verify(store: Store) -> Chain:
                 broken = entries
                 break
             previous = row["digest"]
-    return Chain(entries=entries, head=previous, broken=broken)
+            holds = holds or (None if expect is None else expect == previous)
+    return Chain(entries=entries, head=previous, broken=broken, holds=holds)
 
 
 def list_entries(
