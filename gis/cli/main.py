@@ -23,6 +23,7 @@ COMMANDS = {
     "alerts": "gis.cli.alerts:alerts",
     "tiles": "gis.cli.tiles:tiles",
     "iot": "gis.cli.iot:iot",
+    "qgis-project": "gis.cli.qgis:qgis_project",
     "config": "gis.cli.config:config",
     "access": "gis.cli.access:access",
     "serve": "gis.cli.serve:serve",
