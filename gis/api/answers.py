@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -22,6 +23,40 @@ POLICY = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A body ready to be sent, and kept. `body` is packed where `zipped`."""
+
+    body: bytes
+    tag: str
+    zipped: bool
+
+    def plain(self) -> bytes:
+        """The body as it is."""
+        return gzip.decompress(self.body) if self.zipped else self.body
+
+
+def pack(body: bytes) -> Packed:
+    """The body with its ETag, packed where that is worth it."""
+    zipped = len(body) >= WORTH_PACKING
+    return Packed(gzip.compress(body, 1, mtime=0) if zipped else body, _tag(body), zipped)
+
+
+def packed_answer(
+    request: Request, packed: Packed, media: str, *, cache: str = CHECK_AGAIN
+) -> Response:
+    """As `answer`, of what is packed already."""
+    fields = {"ETag": packed.tag, "Cache-Control": cache, "Vary": "Accept, Accept-Encoding"}
+    if _has(request.headers.get("if-none-match"), packed.tag):
+        return Response(status_code=304, headers=fields)
+    if not packed.zipped:
+        return Response(packed.body, media_type=media, headers=fields)
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(packed.plain(), media_type=media, headers=fields)
+    fields["Content-Encoding"] = "gzip"
+    return Response(packed.body, media_type=media, headers=fields)
+
+
 def answer(
     request: Request,
     body: bytes,
@@ -35,7 +70,7 @@ def answer(
     """The response: 304 where the client has it already, packed where it can unpack.
 
     stamp: what stands for the content where the body itself also holds the moment."""
-    tag = f'W/"{hashlib.blake2b(body if stamp is None else stamp, digest_size=12).hexdigest()}"'
+    tag = _tag(body if stamp is None else stamp)
     fields = {"ETag": tag, "Cache-Control": cache, "Vary": "Accept, Accept-Encoding"}
     fields |= headers or {}
     if status == 200 and _has(request.headers.get("if-none-match"), tag):
@@ -68,6 +103,10 @@ def base_url(request: Request, public_url: str | None) -> str:
     if public_url:
         return public_url.rstrip("/")
     return f"{request.url.scheme}://{request.url.netloc}"
+
+
+def _tag(content: bytes) -> str:
+    return f'W/"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
 
 
 def _has(header: str | None, tag: str) -> bool:

@@ -24,10 +24,12 @@ from gis.api import (
     health,
     history,
     mapdata,
+    maptiles,
     ogc,
     pages,
     records,
     reports,
+    tilemeta,
     tilesets,
     webfiles,
 )
@@ -37,6 +39,7 @@ from gis.api.failures import on_any_error, on_http_error, on_our_error
 from gis.api.gate import Access, Gate
 from gis.api.processes.execution import execute
 from gis.api.service import CONNECTIONS, STATEMENT_TIMEOUT_S, THREADS, Service
+from gis.api.tilecache import TileCache
 from gis.errors import OneMapError, StoreError
 from gis.layers import Registry, load_registry
 from gis.settings import Settings
@@ -74,7 +77,7 @@ def create_app(
     )
     app.router.redirect_slashes = False
     app.state.access = access
-    app.state.tiles = tilesets.TileCache()
+    app.state.tiles = TileCache()
     app.state.facts = mapdata.Facts()
     return health.Watch(app)
 
@@ -114,7 +117,6 @@ def _routes(hot: bool) -> list[Route]:
             _by_format(features.get_item, pages.get_item, ogc.get_item, hot),
         ),
         Route(f"{layer}/items/{{key}}/history", features.get_history),
-        Route(f"{layer}/tiles/{{grid}}/{{z}}/{{row}}/{{col}}", tilesets.get_tile),
         Route("/3dtiles/{layer}/tileset.json", tilesets.get_tileset),
         Route("/3dtiles/{layer}/v{version}/{z}/{x}/{y}.json", tilesets.get_node),
         Route("/3dtiles/{layer}/v{version}/{z}/{x}/{y}.glb", tilesets.get_content),
@@ -142,6 +144,8 @@ def _routes(hot: bool) -> list[Route]:
         + history.routes()
         + reports.routes()
         + documents.routes()
+        + maptiles.routes()
+        + tilemeta.routes()
         + ogc.routes()
     )
 

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 import orjson
 import pygeoapi.api as core
-from pygeoapi.api import itemtypes, processes, tiles
+from pygeoapi.api import itemtypes, processes
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,7 +22,6 @@ from starlette.routing import Route
 
 from gis.api import downloads, jsonfg
 from gis.api.answers import HTML, JSON, answer, base_url, wants_html
-from gis.api.config import GRID
 from gis.api.failures import error_answer
 from gis.api.filtering import FILTER
 from gis.api.openapi import conformance, openapi_document, queryables
@@ -30,7 +29,7 @@ from gis.api.ownpaths import own_links
 from gis.api.pages import page
 from gis.api.parameters import read_item, read_items
 from gis.api.records import collection
-from gis.api.refusals import Refused, no_grid, no_process
+from gis.api.refusals import Refused, no_process
 from gis.api.service import ASKED, SERVING, Service, service_of
 from gis.store.filters import short_enough
 
@@ -77,7 +76,7 @@ class Catalogue:
             asked._args = _Understood(asked._args)
         token = SERVING.set(self._service)
         try:
-            if not asked.is_valid(("csv", "tilejson")):
+            if not asked.is_valid(("csv",)):
                 headers, status, body = api.get_format_exception(asked)
             else:
                 headers, status, body = function(api, asked, *words)
@@ -105,7 +104,6 @@ def catalogue_of(request: Request) -> Catalogue:
 def routes() -> list[Route]:
     """Every address of the standard that is pygeoapi's to answer."""
     one = "/collections/{layer}"
-    grid = one + "/tiles/{grid}"
     return [
         Route("/", _route(_landing, "landing.html")),
         Route("/conformance", _route(_conformance)),
@@ -114,14 +112,6 @@ def routes() -> list[Route]:
         Route(one, _route(core.describe_collections, "collection.html", "layer")),
         Route(f"{one}/schema", _route(core.get_collection_schema, None, "layer")),
         Route(f"{one}/queryables", _route(_queryables, None, "layer")),
-        Route(f"{one}/tiles", _route(tiles.get_collection_tiles, None, "layer")),
-        Route(grid, _route(tiles.get_collection_tiles_metadata, None, "layer", "grid")),
-        Route(
-            f"{grid}/metadata",
-            _route(tiles.get_collection_tiles_metadata, None, "layer", "grid"),
-        ),
-        Route("/TileMatrixSets", _route(tiles.tilematrixsets)),
-        Route("/TileMatrixSets/{grid}", _route(tiles.tilematrixset, None, "grid")),
         Route("/processes", _route(processes.describe_processes)),
         Route("/processes/{process}", _route(processes.describe_processes, None, "process")),
     ]
@@ -238,8 +228,6 @@ def _route(
         words = [request.path_params[name] for name in names]
         if "layer" in names:  # our own words for what is not there
             service_of(request).registry.get(request.path_params["layer"])
-            if request.path_params.get("grid", GRID) != GRID:
-                raise no_grid()
         return _respond(request, function, *words, template=template)
 
     # what /metrics calls it; pygeoapi's decorated functions have all the same name

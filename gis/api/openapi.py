@@ -16,7 +16,7 @@ from gis.api.axes import CRS84
 from gis.api.downloads import FORMATS
 from gis.api.filtering import LANGUAGES
 from gis.api.filtering import MOST_LETTERS as WORDS_LETTERS
-from gis.api.ownpaths import own_paths
+from gis.api.ownpaths import TILE_PARAMETERS, own_paths
 from gis.api.providers.features import schema_of
 from gis.api.service import SERVING, Service
 from gis.layers import Layer, Registry
@@ -36,6 +36,17 @@ FILTER_CLASSES = tuple(
             )
         ),
         "json-fg-1/0.3/conf/core",
+        *(
+            f"ogcapi-tiles-1/1.0/conf/{n}"
+            for n in ("dataset-tilesets", "collections-selection", "datetime")
+        ),
+        *(
+            f"tms/2.0/conf/{n}"
+            for n in (
+                *("tilematrixset", "json-tilematrixset", "tilematrixsetlimits"),
+                *("json-tilematrixsetlimits", "tilesetmetadata", "json-tilesetmetadata"),
+            )
+        ),
     )
 )
 # Conformance classes that pygeoapi declares and we do not offer (yet), or not by its reader.
@@ -240,7 +251,9 @@ def _make_true(path: str, operations: dict[str, Any]) -> None:
     elif path.endswith(("/items/{featureId}", "/{tileCol}")):
         parameters.append(DATETIME)
         if path.endswith("/{tileCol}"):
-            parameters += map(_shared, FILTERING)
+            parameters += [*map(_shared, FILTERING), *TILE_PARAMETERS]
+    elif path.endswith("/tiles"):
+        parameters += [DATETIME, *map(_shared, FILTERING), *TILE_PARAMETERS]
     # what pygeoapi calls vendor-specific is any name at all; unknown names are refused here
     get["parameters"] = [p for p in parameters if not _names(p, "vendorSpecificParameters")]
     if path.endswith("/items"):

@@ -12,8 +12,9 @@ from typing import Any, get_args
 from gis.analysis import Order
 from gis.api.answers import GEOJSON, JSON
 from gis.api.axes import CRS84
-from gis.api.config import DEFAULT_ITEMS, MOST_ITEMS
+from gis.api.config import DEFAULT_ITEMS, MOST_ITEMS, MVT
 from gis.api.filtering import FILTER
+from gis.coords.matrixsets import MATRIX_SETS
 from gis.layers import Layer, Registry
 
 LD_JSON, PAGE, CSV, TEXT, ANY = (
@@ -22,13 +23,26 @@ LD_JSON, PAGE, CSV, TEXT, ANY = (
 CATALOG_REL = "http://www.opengis.net/def/rel/ogc/1.0/ogc-catalog"
 BOX = "west,south,east,north: what meets the box. 西,南,东,北"
 SHARED = (*FILTER, "q", "after")  # as of items
+TILE_PARAMETERS: tuple[dict[str, Any], ...] = (
+    {
+        "name": "properties", "in": "query", "required": False, "schema": {"type": "string"},
+        "description": "Only these fields, with commas. 只要这些字段，逗号分隔",
+    },
+    {
+        "name": "labels", "in": "query", "required": False,
+        "schema": {"type": "boolean", "default": False},
+        "description": "Also a layer NAME.labels: a point inside each feature. 另附注记点图层",
+    },
+)  # fmt: skip
+TILES_REL = "http://www.opengis.net/def/rel/ogc/1.0/"
 Parameter = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
     """One address. `media`: what it answers with, the usual first; `body`: what is posted;
-    `shown`: whether the landing page names it, `rel` by which relation."""
+    `shown`: whether the landing page names it, `rel` by which relation; `empty`: whether there
+    may be nothing (204)."""
 
     path: str
     id: str
@@ -39,6 +53,7 @@ class Address:
     body: tuple[str, ...] = ()
     shown: bool = True
     rel: str = "related"
+    empty: bool = False
 
     @property
     def title(self) -> str:
@@ -75,6 +90,7 @@ def _addresses(registry: Registry) -> tuple[Address, ...]:
     public = [layer.id for layer in registry.layers.values() if layer.classification != "sensitive"]
     return (
         *_of_the_catalogue(),
+        *_of_tiles(list(registry.layers)),
         *_of_the_past(_layer_of(public), _layer_of(registry.layers)),
         *_of_coordinates(),
         *_of_the_map(),
@@ -107,6 +123,58 @@ def _of_the_catalogue() -> tuple[Address, ...]:
             zh="目录中的一条", en="A record: layer:buildings or delivery:13",
             parameters=(_place("recordId", _text(), "layer:buildings"), _format("json")),
             media=(GEOJSON,),
+        ),
+    )  # fmt: skip
+
+
+def _of_tiles(layers: list[str]) -> tuple[Address, ...]:
+    grid = _place("tileMatrixSetId", _one_of(*MATRIX_SETS), "WebMercatorQuad")
+    numbers = (
+        _place("tileMatrix", _whole(0), 12),
+        _place("tileRow", _whole(0), 1650),
+        _place("tileCol", _whole(0), 3345),
+    )
+    content = (
+        _query(
+            "collections", _text(), f"Layers, with commas: {','.join(layers[:2])}. 图层，逗号分隔"
+        ),
+        _query("datetime", _text(), "Valid time. 有效时间"),
+        *({"$ref": f"#/components/parameters/{name}"} for name in FILTER),
+        *TILE_PARAMETERS,
+    )
+    one = "/collections/{layer}/tiles/{tileMatrixSetId}"
+    mvt = _query("f", _one_of("mvt", "pbf", default="mvt"))
+    described = _query("f", _one_of("json", "tilejson", "html", default="json"))
+    return (
+        Address(
+            path="/tiles", id="getTilesets", rel=f"{TILES_REL}tilesets-vector",
+            zh="全部图层的矢量瓦片", en="Vector tiles of all layers",
+            parameters=(_format("json", "html"), *content), media=(JSON, PAGE),
+        ),
+        Address(
+            path="/tiles/{tileMatrixSetId}", id="getTileset", shown=False,
+            zh="瓦片集说明", en="A tileset, or its TileJSON",
+            parameters=(grid, described, *content), media=(JSON, PAGE),
+        ),
+        Address(
+            path="/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}", id="getTile",
+            zh="多图层瓦片", en="Several layers in one tile", shown=False,
+            parameters=(grid, *numbers, mvt, *content), media=(MVT,), empty=True,
+        ),
+        Address(
+            path=one, id="getTilesetOfLayer", shown=False,
+            zh="图层的瓦片集说明", en="The tileset of a layer, or its TileJSON",
+            parameters=(_layer_of(layers), grid, described, *content[1:]), media=(JSON, PAGE),
+        ),
+        Address(
+            path="/tileMatrixSets", id="getMatrixSets", rel=f"{TILES_REL}tiling-schemes",
+            zh="瓦片网格", en="Tile matrix sets",
+            parameters=(_format("json", "html"),), media=(JSON, PAGE),
+        ),
+        Address(
+            path="/tileMatrixSets/{tileMatrixSetId}", id="getMatrixSet", shown=False,
+            zh="瓦片网格定义", en="A tile matrix set",
+            parameters=(grid, _format("json", "html")), media=(JSON, PAGE),
         ),
     )  # fmt: skip
 
@@ -219,7 +287,7 @@ def _diff(layer: Layer | None) -> Address:
 
 def _operation(address: Address, tag: str) -> dict[str, Any]:
     refusal = {"schema": {"$ref": "#/components/schemas/exception"}}
-    operation = {
+    operation: dict[str, Any] = {
         "summary": address.title,
         "operationId": address.id,
         "tags": [tag],
@@ -230,6 +298,8 @@ def _operation(address: Address, tag: str) -> dict[str, Any]:
             "404": {"description": "NotFound", "content": {JSON: refusal}},
         },
     }
+    if address.empty:
+        operation["responses"]["204"] = {"description": "Nothing there. 无内容"}
     if address.body:
         operation["requestBody"] = {"required": True, "content": _content(address.body)}
     return operation

@@ -18,7 +18,6 @@ from gis.api.refusals import Refused, bad_value, unknown_parameter
 from gis.coords import decode_place_code
 from gis.layers import City, Layer, Registry
 from gis.store import LayerQuery, When, parse_datetime
-from gis.store.filters import Node
 from gis.store.paging import Direction, Mark
 
 ITEM = ("f", "lang", "crs", "datetime", "properties", "skipGeometry")
@@ -83,12 +82,6 @@ def read_when(params: QueryParams, timezone: str, known: Iterable[str] = TILE) -
     return _when(single(params, known), timezone)
 
 
-def read_tile(params: QueryParams, city: City, timezone: str) -> tuple[When, Node | None]:
-    """`datetime=` and `filter=` of a tile."""
-    given = single(params, (*TILE, *FILTER))
-    return _when(given, timezone), read_filter(given, city)
-
-
 def single(params: QueryParams, known: Iterable[str], fields: Iterable[str] = ()) -> dict[str, str]:
     """Name -> value: every parameter once, each one known. A name that starts with _ only keeps
     caches off."""
@@ -115,7 +108,7 @@ def _shared(layer: Layer, given: Mapping[str, str], axes: Axes, timezone: str) -
     return {
         "when": _when(given, timezone),
         "fields": None if names is None else tuple(n.strip() for n in names.split(",") if n),
-        "geometry": not _truth("skipGeometry", given.get("skipGeometry", "")),
+        "geometry": not truth("skipGeometry", given.get("skipGeometry", "")),
         "srid": axes.epsg,
         "digits": FINE_DIGITS if layer.accuracy_m <= SURVEYED_M else DIGITS,
     }
@@ -188,7 +181,8 @@ def whole(name: str, text: str | None, default: int, least: int) -> int:
     return number
 
 
-def _truth(name: str, text: str) -> bool:
+def truth(name: str, text: str) -> bool:
+    """true or false. Raises Refused."""
     if text.lower() not in YES + NO:
         raise bad_value(name, text, "应为 true 或 false", "true or false")
     return text.lower() in YES

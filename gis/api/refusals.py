@@ -70,11 +70,29 @@ def no_process(name: str, known: Iterable[str]) -> NotThere:
     )
 
 
-def no_grid() -> NotThere:
-    """Tiles are there in one grid and one format."""
+def no_grid(name: str, known: Iterable[str]) -> NotThere:
+    """Tiles are there in some tile matrix sets and one format."""
     return NotThere(
-        zh="瓦片只有 WebMercatorQuad 网格、f=mvt 格式",
-        en="tiles are there in the grid WebMercatorQuad, as f=mvt",
+        zh=f"没有这样的瓦片（{name[:40]}）：网格有 {'、'.join(known)}，格式为 f=mvt",
+        en=f"there are no such tiles ({name[:40]}): the grids are {', '.join(known)}, as f=mvt",
+        grid=name[:40],
+    )
+
+
+def no_tilejson(name: str) -> NotThere:
+    """TileJSON knows Web Mercator alone."""
+    return NotThere(
+        zh=f"TileJSON 只能描述 Web 墨卡托瓦片；{name} 请用 f=json 的瓦片集说明",
+        en=f"TileJSON describes Web Mercator tiles only; of {name} ask the tileset, f=json",
+        grid=name,
+    )
+
+
+def no_number(text: str) -> NotThere:
+    """A part of a tile's address is not a number."""
+    return NotThere(
+        zh=f"瓦片地址中的“{text[:40]}”不是数字",
+        en=f"{text[:40]!r} in a tile's address is no number",
     )
 
 

@@ -61,6 +61,18 @@ class MatrixSet:
         north, south = (self._latitude(z, row) for row in (y - buffer, y + 1 + buffer))
         return west - buffer * side, south, west + side * (1 + buffer), north
 
+    def column_of(self, z: int, lon: float) -> int:
+        """The column that holds a longitude in degrees."""
+        return min(self.columns(z) - 1, max(0, math.floor((lon + 180) / 360 * self.columns(z))))
+
+    def row_of(self, z: int, lat: float) -> int:
+        """The row that holds a latitude in degrees; the nearest one where none does."""
+        if self.unit == "degree":
+            share = (90 - lat) / 360
+        else:
+            share = (1 - math.asinh(math.tan(math.radians(lat))) / math.pi) / 2
+        return min(self.rows(z) - 1, max(0, math.floor(share * self.columns(z))))
+
     def _latitude(self, z: int, row: float) -> float:
         if self.unit == "degree":
             return 90 - row * 360 / self.columns(z)

@@ -1,4 +1,5 @@
-"""Vector tiles for pygeoapi: their metadata; the tiles themselves go by the thin route."""
+"""Vector tiles for pygeoapi, which so knows that there are some: what describes them, and they
+themselves, go by our own routes."""
 
 from __future__ import annotations
 
@@ -6,12 +7,9 @@ from typing import Any
 
 from pygeoapi.provider.base_mvt import BaseMVTProvider
 
-from gis.api.config import MVT
 from gis.api.service import SERVING
 from gis.layers import Layer
 from gis.store import tile
-
-SCHEME = "http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme"
 
 
 class OneMapTileProvider(BaseMVTProvider):  # type: ignore[misc]  # pygeoapi ships no types
@@ -40,71 +38,6 @@ class OneMapTileProvider(BaseMVTProvider):  # type: ignore[misc]  # pygeoapi shi
     def get_tiles(self, *, z: str, y: str, x: str, **_: Any) -> bytes | None:
         """One tile; None where it is empty."""
         return tile(self.service.store, self.layer, int(z), int(x), int(y)) or None
-
-    def get_default_metadata(
-        self,
-        dataset: str,
-        server_url: str,
-        layer: str,
-        tileset: str,
-        title: str,
-        *_: Any,
-        **__: Any,
-    ) -> dict[str, Any]:
-        """The tileset, in the standard's own form."""
-        here = f"{server_url}/collections/{dataset}/tiles/{tileset}"
-        [scheme] = [s for s in self.get_tiling_schemes() if s.tileMatrixSet == tileset]
-        return {
-            "title": title,
-            "dataType": "vector",
-            "tileMatrixSetURI": scheme.tileMatrixSetURI,
-            "crs": scheme.crs,
-            "layers": [{"id": layer, "dataType": "vector"}],
-            "links": [
-                {
-                    "rel": "item",
-                    "type": MVT,
-                    "href": f"{here}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}?f=mvt",
-                    "templated": True,
-                },
-                {
-                    "rel": SCHEME,
-                    "type": "application/json",
-                    "href": f"{server_url}/TileMatrixSets/{tileset}?f=json",
-                },
-                {
-                    "rel": "describedby",
-                    "type": "application/json",
-                    "title": "TileJSON",
-                    "href": f"{here}?f=tilejson",
-                },
-            ],
-        }
-
-    def get_vendor_metadata(
-        self,
-        dataset: str,
-        server_url: str,
-        layer: str,
-        tileset: str,
-        title: str,
-        description: str,
-        *_: Any,
-        **__: Any,
-    ) -> dict[str, Any]:
-        """The tileset as TileJSON 3."""
-        here = f"{server_url}/collections/{dataset}/tiles/{tileset}"
-        zoom = self.options["zoom"]
-        return {
-            "tilejson": "3.0.0",
-            "name": title,
-            "description": description,
-            "tiles": [f"{here}/{{z}}/{{y}}/{{x}}?f=mvt"],
-            "minzoom": zoom["min"],
-            "maxzoom": zoom["max"],
-            "bounds": list(self.service.registry.city.bbox),
-            "vector_layers": [{"id": layer, "fields": self.get_fields()}],
-        }
 
     def __repr__(self) -> str:
         return f"<OneMapTileProvider> {self.data}"
