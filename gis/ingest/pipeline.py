@@ -20,6 +20,8 @@ from gis.ingest.placement import Placement, place, refuse_elsewhere, refuse_inac
 from gis.ingest.report import FrameReport, LoadReport
 from gis.ingest.returning import form_of, returned
 from gis.layers import Batch, GoodRows, Layer, RawBatch, Registry, Reject
+from gis.layers.batch import Remark
+from gis.layers.checklist import severity_of
 from gis.layers.checks import check
 from gis.layers.keys import key_of
 from gis.sources import Delivery, open_delivery
@@ -70,6 +72,7 @@ class _Walk:
     steps: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
     reasons: Counter[str] = field(default_factory=Counter)
+    remarks: tuple[Remark, ...] = ()  # of the newest step
 
     def step(self, raw: RawBatch) -> tuple[GoodRows, tuple[Reject, ...]]:
         """One batch, normalised and checked."""
@@ -92,6 +95,7 @@ class _Walk:
             placing=raw.placing,
         )
         checked = check(batch, self.layer, self.city.registry, inside=self.inside)
+        self.remarks = checked.remarks
         rejects = (*raw.rejects, *self._failed(raw, moved.failed), *checked.rejects)
         return checked.good, self._named(raw, rejects)
 
@@ -209,21 +213,21 @@ def ingest(
         keep_form(loading, form_of(delivery, request.path, first, layer))
         loading.add(checked[0])
         loading.reject(checked[1], walk.keys(checked[1]))
+        loading.remark(walk.remarks)
         progress(walk.rows_in)
         for raw in batches:
             before = walk.rows_in
             good, rejects = walk.step(raw)
             loading.add(good)
             loading.reject(rejects, walk.keys(rejects))
+            loading.remark(walk.remarks)
             progress(walk.rows_in - before)
         counts = loading.apply()
     return _report(walk, request, counts, time.monotonic() - started)
 
 
 def _report(walk: _Walk, request: IngestRequest, counts: Counts, seconds: float) -> LoadReport:
-    twice = counts.quarantined - sum(walk.reasons.values())
-    if twice:
-        walk.reasons["duplicate_key"] += twice
+    walk.reasons.update(counts.refused)
     return LoadReport(
         delivery=None if request.dry_run else counts.delivery,
         layer=walk.layer.id,
@@ -248,6 +252,7 @@ def _report(walk: _Walk, request: IngestRequest, counts: Counts, seconds: float)
         kept=counts.kept,
         quarantined=counts.quarantined,
         reasons=dict(sorted(walk.reasons.items())),
+        warnings=dict(sorted(counts.warnings.items())),
         seconds=round(seconds, 3),
     )
 
@@ -268,7 +273,7 @@ def _as_of(text: str | None, registry: Registry) -> Instant | None:
 def _inside(store: Store, registry: Registry, layer: Layer) -> BaseGeometry | None:
     """The city's area, degrees: its administrative areas where they are stored, else the box of
     config/city.yml; None for layers that do not ask."""
-    if not any(c.name == "inside_city" for c in layer.checks):
+    if severity_of(layer, "inside_city") == "off":
         return None
     if "admin_areas" in registry.layers:
         areas = rows(store, LayerQuery(layer=registry.get("admin_areas"))).geometry

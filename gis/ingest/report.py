@@ -42,6 +42,7 @@ class LoadReport:
     kept: int  # features a full delivery left as they were, their rows being in quarantine
     quarantined: int
     reasons: Mapping[str, int]  # reason code -> rows, of what was quarantined
+    warnings: Mapping[str, int]  # code -> findings about rows that were taken in all the same
     seconds: float
 
     def __post_init__(self) -> None:

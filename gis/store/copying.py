@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from gis.coords.beidou import place_codes
 from gis.errors import LayerError, StoreError
-from gis.layers.batch import GoodRows, Reject
+from gis.layers.batch import GoodRows, Reject, Remark
 
 SRID = 4490
 NULL = "\\N"
@@ -53,6 +53,11 @@ def rejected_rows(delivery: int, rejects: Sequence[Reject]) -> bytes:
         )
         for r in rejects
     )
+
+
+def remarked_rows(remarks: Sequence[Remark]) -> bytes:
+    """COPY text of `n, code, zh, en, field`."""
+    return _encode((str(r.row), r.code, _text(r.zh), _text(r.en), _text(r.field)) for r in remarks)
 
 
 def content_hash(row: Mapping[str, Any]) -> bytes:

@@ -23,13 +23,14 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 from psycopg.types.json import Jsonb
 
 from gis.errors import Conflict, StoreError, UnknownFrame, UnknownLayer
-from gis.layers.batch import GoodRows, Reject
+from gis.layers.batch import GoodRows, Reject, Remark
 from gis.layers.model import Layer
-from gis.store.copying import good_rows, rejected_rows
+from gis.store.copying import good_rows, rejected_rows, remarked_rows
 from gis.store.likeness import alike, tolerance_m
 from gis.store.pool import Store
 from gis.store.queries import layer_table, query
 from gis.store.tables import column_type, ensure_indexes, key_sequence
+from gis.store.topology import Inspection, key_pairs
 from gis.store.translate import pg_errors
 
 Mode = Literal["full", "upsert", "delete"]
@@ -92,6 +93,8 @@ class Counts:
     `closed` are features the delivery ended: in `full` those it no longer holds, in `delete`
     those it names (which are its `changed`; a name that is not there is `unchanged`). `kept` are
     features that a full delivery would have ended, had it not held a refused row of theirs.
+    `refused`: rows the store itself refused, by reason; `warnings`: what was found about accepted
+    ones, by code.
     """
 
     delivery: int
@@ -103,6 +106,8 @@ class Counts:
     quarantined: int
     accepted: int
     kept: int = 0
+    refused: Mapping[str, int] = field(default_factory=dict)
+    warnings: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.accepted != self.new + self.changed + self.unchanged:
@@ -148,6 +153,11 @@ class Loading:
             with self.connection.cursor() as cur:
                 cur.executemany(query("kept_add", key=_names(names), values=values), keys)
 
+    def remark(self, remarks: Sequence[Remark]) -> None:
+        """Put warnings about rows on record, for those that are accepted in the end."""
+        if remarks:
+            self._copy(query("remark_copy"), remarked_rows(remarks))
+
     def apply(self) -> Counts:
         """Compare with what is stored, carry out the mode, write the ledger's line.
 
@@ -156,7 +166,7 @@ class Loading:
         """
         layer, run = self.head.layer, self.connection.execute
         table, keys = layer_table(layer.id), _keys(layer)
-        self._refuse_duplicates()
+        refused = self._inspect()
         run(query("batch_match", table=table, batch_key=keys["batch"], old_key=keys["old"]))
         self._recognise_same_geometry()
         run(query("batch_revive", table=table, batch_key=keys["batch"], old_key=keys["old"]))
@@ -183,7 +193,7 @@ class Loading:
             "closed": closed,
             "kept": self._kept(table, keys) if self.head.mode == "full" else 0,
         }
-        self._keep_books(figures, touched=sum(done.values()))
+        self._keep_books(figures, refused, touched=sum(done.values()))
         return self.counts  # type: ignore[return-value]  # just set
 
     # --- steps -----------------------------------------------------------------------------
@@ -231,10 +241,22 @@ class Loading:
             params["sequence"] = key_sequence(layer.id)
         return self.connection.execute(query(name, **parts), params).rowcount
 
-    def _refuse_duplicates(self) -> None:
+    def _inspect(self) -> dict[str, int]:
+        """Look at the rows together. Returns how many were refused, by reason."""
+        layer = self.head.layer
+        twice = self._refuse_duplicates()
+        refused = Inspection(
+            connection=self.connection, layer=layer, delivery=self.delivery, mode=self.head.mode
+        ).make()
+        self.connection.execute(
+            query("remark_keep", key_pairs=key_pairs(layer.key, "b")), {"delivery": self.delivery}
+        )
+        return {"duplicate_key": twice, **refused} if twice else refused
+
+    def _refuse_duplicates(self) -> int:
         layer = self.head.layer
         keys, named = _keys(layer), ",".join(layer.key)
-        self.connection.execute(
+        done = self.connection.execute(
             query("batch_duplicates", key=keys["plain"], batch_key=keys["b"], twice_key=keys["t"]),
             {
                 "delivery": self.delivery,
@@ -245,6 +267,7 @@ class Loading:
                 "frame": "EPSG:4490",
             },
         )
+        return done.rowcount
 
     def _recognise_same_geometry(self) -> None:
         table = layer_table(self.head.layer.id)
@@ -260,7 +283,9 @@ class Loading:
         if lines:
             self.connection.execute(query("batch_same"), {"lines": lines})
 
-    def _keep_books(self, figures: Mapping[str, int], *, touched: int) -> None:
+    def _keep_books(
+        self, figures: Mapping[str, int], refused: Mapping[str, int], *, touched: int
+    ) -> None:
         layer = self.head.layer
         table = layer_table(layer.id)
         if ensure_indexes(self.connection, layer) or touched > WORTH_ANALYZING:
@@ -276,8 +301,14 @@ class Loading:
         more = figures["new"] - figures["closed"]
         self.connection.execute(query("layer_features"), {"more": more, "layer": layer.id})
         (quarantined,) = self._row(query("delivery_counts"), params)
+        warnings = self.connection.execute(query("warning_counts"), params).fetchall()
         self.counts = Counts(
-            delivery=self.delivery, as_of=self.as_of, quarantined=quarantined, **figures
+            delivery=self.delivery,
+            as_of=self.as_of,
+            quarantined=quarantined,
+            refused=refused,
+            warnings=dict(warnings),
+            **figures,
         )
 
 
@@ -301,6 +332,7 @@ def begin(store: Store, head: DeliveryHead, *, dry_run: bool = False) -> Iterato
             for name in head.layer.key
         ]
         conn.execute(query("kept_create", columns=SQL(", ").join(key)))
+        conn.execute(query("remark_create"))
         row = conn.execute(
             query("delivery_open"),
             {

@@ -1,0 +1,2 @@
+-- the fast way in
+COPY remark (n, code, zh, en, field) FROM STDIN

@@ -1,0 +1,3 @@
+-- findings of one check
+INSERT INTO found (code, n, other, key, a, b, c, geom)
+{findings}

@@ -1,0 +1,3 @@
+-- pairs of neighbours are looked for by box
+CREATE INDEX ON standing USING gist (geom);
+ANALYZE standing
