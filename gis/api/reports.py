@@ -28,9 +28,10 @@ from gis.api.refusals import NotThere
 from gis.api.service import service_of
 from gis.errors import StoreError
 from gis.layers import City, Label, Layer, Registry
+from gis.layers.checklist import CHECKS, severity_of
 from gis.sources import load_local_frames
 from gis.store import Instant, LayerQuery, Store, rows
-from gis.store.quality import Quality, quality_of
+from gis.store.quality import Quality, Reason, Warned, quality_of
 
 ADMIN = "admin_areas"
 INKS = ("#e8590c", "#1c7ed6", "#2b8a3e", "#ae3ec9", "#c92a2a", "#1098ad", "#f08c00", "#5c3d1e")
@@ -94,8 +95,9 @@ def report_page(store: Store, registry: Registry, found: Quality) -> str:
     """The report as one HTML page."""
     line = found.delivery
     layer = registry.layers.get(line["layer"])
-    inks = {r.code: INKS[i % len(INKS)] for i, r in enumerate(found.reasons)}
-    withheld = bool(found.reasons) and not any(r.examples for r in found.reasons)
+    told: tuple[Reason | Warned, ...] = (*found.reasons, *found.warnings)
+    inks = {r.code: INKS[i % len(INKS)] for i, r in enumerate(told)}
+    withheld = bool(told) and not any(r.examples for r in told)
     return _environment(registry.city.timezone).get_template("quality.html").render(
         line=line,
         city=registry.city,
@@ -105,7 +107,12 @@ def report_page(store: Store, registry: Registry, found: Quality) -> str:
         + [(zh, en, line[name]) for name, zh, en in FIGURES],
         how=HOW.get(line["frame"].get("how", ""), "—"),
         needed=f"{layer.accuracy_m:g} m" if layer else "—",
-        checks=[check.name for check in layer.checks] if layer else [],
+        checks=_checks(layer) if layer else [],
+        warnings=[
+            {"code": w.code, "rows": w.rows, "fields": w.fields, "examples": w.examples,
+             "ink": inks[w.code]}
+            for w in found.warnings
+        ],
         reasons=[
             {"code": r.code, "rows": r.rows, "fields": r.fields, "examples": r.examples,
              "ink": inks[r.code]}
@@ -152,6 +159,19 @@ def _facts(line: Mapping[str, Any], layer: Layer | None, city: City) -> list[tup
     ]
 
 
+def _checks(layer: Layer) -> list[str]:
+    """Titles of the checks the layer makes, the strict ones first."""
+    made = [
+        (severity_of(layer, name), kind)
+        for name, kind in CHECKS.items()
+        if severity_of(layer, name) != "off"
+    ]
+    return [
+        f"{kind.title.zh} {kind.title.en}" + ("（警告 warns）" if severity == "warn" else "")
+        for severity, kind in sorted(made, key=lambda each: each[0])
+    ]
+
+
 def _outline(store: Store, registry: Registry, as_of: datetime) -> list[BaseGeometry]:
     """The administrative areas as they were, or as they are where they came later."""
     layer = registry.layers.get(ADMIN)
@@ -168,12 +188,13 @@ def _sketch(
     found: Quality, outline: Sequence[BaseGeometry], city: City, inks: Mapping[str, str]
 ) -> dict[str, Any] | None:
     """North up, the city's box with what was refused in it: SVG paths and dots."""
-    if not found.shapes:
+    drawn = (*found.warned_at, *found.shapes)  # what was refused on top
+    if not drawn:
         return None
     west, south, east, north = city.bbox
     wide, high = (east - west) * AROUND, (north - south) * AROUND
     box = shapely.box(west - wide, south - high, east + wide, north + high)
-    inside = [(code, shape) for code, shape in found.shapes if box.intersects(shape.envelope)]
+    inside = [(code, shape) for code, shape in drawn if box.intersects(shape.envelope)]
     # zoomed to where the refused rows are, but never so far that the outline says nothing
     frame = _around([shape for _, shape in inside], box) if inside else box
     inside = [(code, shape) for code, shape in inside if frame.intersects(shape.envelope)]
@@ -202,7 +223,7 @@ def _sketch(
         "bar": bar_m / METRES_A_DEGREE * scale,
         "bar_m": bar_m,
         "drawn": len(inside),
-        "off": len(found.shapes) - len(inside),
+        "off": len(drawn) - len(inside),
         "cut": refused - len(found.shapes) - found.unplaced,
     }
 

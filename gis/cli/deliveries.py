@@ -145,8 +145,12 @@ def report(console: Console, number: int, html: Path | None) -> None:
 
             with writing(html) as file:
                 file.write(report_page(store, registry, found))
-    shown = [{"code": r.code, "rows": r.rows, "fields": ", ".join(r.fields)} for r in found.reasons]
-    console.emit(found.to_json(), table=rows_table(shown, ("code", "rows", "fields")))
+    shown = [
+        {"code": r.code, "severity": severity, "rows": r.rows, "fields": ", ".join(r.fields)}
+        for severity, told in (("reject", found.reasons), ("warn", found.warnings))
+        for r in told
+    ]
+    console.emit(found.to_json(), table=rows_table(shown, ("code", "severity", "rows", "fields")))
 
 
 @command("overdue")

@@ -45,15 +45,30 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Warned:
+    """A finding about rows that were taken in all the same: how many, and the first of them, each
+    with `row`, `field`, `key` (the feature's business key, by field), `zh` and `en`; `row` and
+    `key` are None where it is of no one row."""
+
+    code: str
+    rows: int
+    fields: tuple[str, ...]
+    examples: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
     """A delivery's report. `delivery`: its line of the ledger; `shapes`: (reason, geometry in
-    CGCS2000 degrees, longitude first) of refused rows, at most MOST_SHAPES; `unplaced`: rows
-    whose geometry was none, could not be read, or lies in a frame nobody gave parameters for."""
+    CGCS2000 degrees, longitude first) of refused rows, at most MOST_SHAPES; `warned_at`: the same
+    of warnings; `unplaced`: rows whose geometry was none, could not be read, or lies in a frame
+    nobody gave parameters for."""
 
     delivery: Mapping[str, Any]
     reasons: tuple[Reason, ...]
     shapes: tuple[tuple[str, BaseGeometry], ...] = field(default=(), repr=False)
     unplaced: int = 0
+    warnings: tuple[Warned, ...] = ()
+    warned_at: tuple[tuple[str, BaseGeometry], ...] = field(default=(), repr=False)
 
     @property
     def rows_in(self) -> int:
@@ -64,11 +79,14 @@ class Quality:
         bare = tuple(
             Reason(code=r.code, rows=r.rows, fields=r.fields, examples=()) for r in self.reasons
         )
-        return Quality(delivery=self.delivery, reasons=bare, unplaced=self.unplaced)
+        mute = tuple(
+            Warned(code=w.code, rows=w.rows, fields=w.fields, examples=()) for w in self.warnings
+        )
+        return Quality(delivery=self.delivery, reasons=bare, unplaced=self.unplaced, warnings=mute)
 
     def to_json(self) -> dict[str, Any]:
         """`{"delivery", "rows_in", "figures", "frame", "reasons": [{"code", "rows", "fields",
-        "examples"}], "unplaced"}`; shapes only stand on the page."""
+        "examples"}], "warnings": [the same], "unplaced"}`; shapes only stand on the page."""
         line = dict(self.delivery)
         return {
             "delivery": {n: v for n, v in line.items() if n not in (*FIGURES, "frame")},
@@ -87,6 +105,15 @@ class Quality:
                 }
                 for r in self.reasons
             ],
+            "warnings": [
+                {
+                    "code": w.code,
+                    "rows": w.rows,
+                    "fields": list(w.fields),
+                    "examples": [dict(e) for e in w.examples],
+                }
+                for w in self.warnings
+            ],
             "unplaced": self.unplaced,
         }
 
@@ -102,6 +129,11 @@ def quality_of(
         reasons = cur.execute(query("quality_reasons"), which).fetchall()
         some = cur.execute(query("quality_examples"), which | {"most": EXAMPLES}).fetchall()
         drawn = cur.execute(query("quality_shapes"), which | {"most": MOST_SHAPES}).fetchall()
+        warned = cur.execute(query("quality_warnings"), which | {"most": EXAMPLES}).fetchall()
+    with store.reading() as conn, conn.cursor(binary=True) as plain:
+        places = plain.execute(
+            query("quality_warned_shapes"), which | {"most": MOST_SHAPES}
+        ).fetchall()
     examples: dict[str, list[Refused]] = {}
     for row in some:
         examples.setdefault(row.pop("code"), []).append(Refused(**row))
@@ -120,6 +152,16 @@ def quality_of(
         ),
         shapes=shapes,
         unplaced=max(0, min(refused, MOST_SHAPES) - len(shapes)),
+        warnings=tuple(
+            Warned(
+                code=w["code"],
+                rows=w["rows"],
+                fields=tuple(w["fields"]),
+                examples=tuple(w["examples"] or ()),
+            )
+            for w in warned
+        ),
+        warned_at=tuple((code, shapely.from_wkb(wkb)) for code, wkb in places),
     )
 
 
