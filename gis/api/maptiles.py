@@ -22,8 +22,8 @@ from gis.coords.matrixsets import MATRIX_SETS, MatrixSet
 from gis.layers import City, Layer, Registry
 from gis.store import Instant, Store, When, parse_datetime
 from gis.store.filters import Node
-from gis.store.latest import FIGURES
 from gis.store.vectortiles import TileQuery, make_tile, touched_since, versions_at
+from gis.tiles.mvtlayers import known_fields
 
 CONTENT = ("datetime", "properties", "labels", *FILTER)  # what changes what is in a tile
 ONE, SEVERAL = ("f", *CONTENT), ("f", "collections", *CONTENT)
@@ -126,11 +126,6 @@ def _fields(text: str | None, layers: Sequence[Layer]) -> tuple[str, ...] | None
             known = dict.fromkeys(f for layer in layers for f in known_fields(layer))
             raise unknown_parameter(name, ("properties",), known)
     return names
-
-
-def known_fields(layer: Layer) -> tuple[str, ...]:
-    """What a layer's tiles can carry."""
-    return layer.field_names + (tuple(FIGURES) if layer.latest_of is not None else ())
 
 
 def _tile(

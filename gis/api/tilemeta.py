@@ -20,13 +20,12 @@ from gis.api.maptiles import (
     ONE,
     SEVERAL,
     TilesAsked,
-    known_fields,
     read_collections,
     read_content,
     read_grid,
 )
 from gis.api.pages import page
-from gis.api.parameters import SURVEYED_M, single
+from gis.api.parameters import single
 from gis.api.providers.features import schema_of
 from gis.api.refusals import bad_value, no_tilejson
 from gis.api.service import Service, service_of
@@ -41,6 +40,7 @@ from gis.coords.matrixsets import (
 from gis.layers import Layer
 from gis.store.latest import FIGURES
 from gis.store.vectortiles import whole_from
+from gis.tiles.mvtlayers import deepest, known_fields, vector_layers
 
 CATALOGUE = "public, max-age=60"
 REL = "http://www.opengis.net/def/rel/ogc/1.0/"
@@ -50,10 +50,7 @@ TITLES = {
     "WebMercatorQuad": "Web 墨卡托瓦片（Google/高德网格） Web Mercator, as all web maps",
     "CGCS2000Quad": "CGCS2000 经纬度瓦片（天地图 c 网格） CGCS2000 degrees, as Tianditu's set c",
 }
-TYPES = {"integer": "Number", "number": "Number", "boolean": "Boolean"}
 DIMENSION = {"Point": 0, "LineString": 1, "Polygon": 2}
-# Levels worth asking for: deeper ones only enlarge what is known already.
-FINE, SURVEYED = 16, 18
 
 
 def routes() -> list[Route]:
@@ -206,18 +203,7 @@ def _summary(
 
 
 def _tilejson(here: str, layers: Sequence[Layer], asked: TilesAsked, bounds: Box) -> dict[str, Any]:
-    deepest = max(map(_deepest, layers))
-    vector_layers = [
-        {
-            "id": name,
-            "description": f"{layer.title.zh} {layer.title.en}",
-            "minzoom": 0,
-            "maxzoom": deepest,
-            "fields": {field: _type(layer, field) for field in _names(layer, asked)},
-        }
-        for layer in layers
-        for name in ((layer.id, f"{layer.id}.labels") if asked.labels else (layer.id,))
-    ]
+    levels = 0, max(map(deepest, layers))
     west, south, east, north = bounds
     return {
         "tilejson": "3.0.0",
@@ -225,11 +211,11 @@ def _tilejson(here: str, layers: Sequence[Layer], asked: TilesAsked, bounds: Box
         "description": ", ".join(layer.title.en for layer in layers),
         "tiles": [f"{here}/{{z}}/{{y}}/{{x}}?{_query(here, layers, asked, 'mvt')}"],
         "scheme": "xyz",
-        "minzoom": 0,
-        "maxzoom": deepest,
+        "minzoom": levels[0],
+        "maxzoom": levels[1],
         "bounds": list(bounds),
         "center": [(west + east) / 2, (south + north) / 2, min(map(whole_from, layers))],
-        "vector_layers": vector_layers,
+        "vector_layers": vector_layers(layers, levels, asked.fields, labels=asked.labels),
     }
 
 
@@ -250,16 +236,6 @@ def _vector_layer(service: Service, layer: Layer, asked: TilesAsked) -> dict[str
 
 def _names(layer: Layer, asked: TilesAsked) -> list[str]:
     return [n for n in known_fields(layer) if asked.fields is None or n in asked.fields]
-
-
-def _type(layer: Layer, name: str) -> str:
-    if name in FIGURES:
-        return "Number" if name == "latest_value" else "String"
-    return TYPES.get(layer.field(name).type, "String")
-
-
-def _deepest(layer: Layer) -> int:
-    return SURVEYED if layer.accuracy_m <= SURVEYED_M else FINE
 
 
 def _bounds(facts: Facts, service: Service, layers: Sequence[Layer]) -> Box:

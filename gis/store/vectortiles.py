@@ -26,12 +26,11 @@ __all__ = [
     "MadeTile",
     "tile",
     "make_tile",
-    "made_tile",
     "tile_bounds",
     "touched_since",
     "versions_at",
     "one_moment",
-    "occupied",
+    "Moment",
     "whole_from",
 ]
 
@@ -125,11 +124,10 @@ def make_tile(store: Store, q: TileQuery) -> MadeTile:
     that the layer hasn't."""
     doing = f"生成图层 {q.layer.id} 的瓦片", f"build a tile of layer {q.layer.id}"
     with answerable(q.filter), store.reading(*doing) as conn:
-        return made_tile(conn, q)
+        return _made(conn, q)
 
 
-def made_tile(conn: psycopg.Connection, q: TileQuery) -> MadeTile:
-    """`make_tile` on a connection, in whose snapshot several tiles are of one moment."""
+def _made(conn: psycopg.Connection, q: TileQuery) -> MadeTile:
     statement, params = _statement(q)
     with conn.cursor(binary=True) as cur:
         row = cur.execute(statement, params).fetchone()
@@ -162,30 +160,57 @@ def versions_at(store: Store, layers: Iterable[Layer], when: When = None) -> Map
     return {layer: version or 0 for layer, version in found}
 
 
+class Moment:
+    """One state of the database, however long it is read."""
+
+    def __init__(self, conn: psycopg.Connection) -> None:
+        self._conn = conn
+
+    def tile(self, q: TileQuery) -> MadeTile:
+        """As `make_tile`."""
+        with answerable(q.filter):
+            return _made(self._conn, q)
+
+    def version(self, q: TileQuery) -> int:
+        """The delivery that the layer's state comes from; 0 = none yet."""
+        at = q.when.at if isinstance(q.when, Instant) else None
+        row = self._conn.execute(
+            query("versions_at"), {"layers": [q.layer.id], "at": at}
+        ).fetchone()
+        return row[1] or 0 if row else 0
+
+    def extent(self, q: TileQuery) -> Box | None:
+        """West, south, east, north of all there is, wherever the tile; None where nothing is."""
+        where, params = self._where(q)
+        statement = query("layer_extent", table=layer_table(q.layer.id), where=where)
+        row = self._conn.execute(statement, params).fetchone()
+        return None if row is None or row[0] is None else (row[0], row[1], row[2], row[3])
+
+    def occupied(self, q: TileQuery, places: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Those of `places` (x, y at the zoom of `q`) whose tile may hold something. Twice the
+        buffer is looked at: sides are straight in degrees here, in the grid's plane there."""
+        boxes = [q.grid.box(q.z, x, y, 2 * BUFFER) for x, y in places]
+        sides = zip(("west", "south", "east", "north"), zip(*boxes, strict=True), strict=True)
+        where, params = self._where(q)
+        params |= {name: list(values) for name, values in sides}
+        statement = query("tile_occupied", table=layer_table(q.layer.id), where=where)
+        found = {row[0] for row in self._conn.execute(statement, params).fetchall()}
+        return [place for i, place in enumerate(places, 1) if i in found]
+
+    def _where(self, q: TileQuery) -> tuple[Composable, dict[str, object]]:
+        params: dict[str, object] = {}
+        parts: list[Composable] = [valid_condition(q.when, params)]
+        if q.filter is not None:
+            parts.append(condition(q.filter, q.layer, q.when, params))
+        return SQL(" AND ").join(parts), params
+
+
 @contextmanager
-def one_moment(store: Store) -> Iterator[psycopg.Connection]:
-    """A connection that sees one state of everything, however long it reads."""
+def one_moment(store: Store) -> Iterator[Moment]:
+    """The database as it is now, until the end of the block."""
     with store.connection("读取瓦片", "read tiles") as conn:
         conn.execute(query("snapshot"))
-        yield conn
-
-
-def occupied(
-    conn: psycopg.Connection, q: TileQuery, places: Sequence[tuple[int, int]]
-) -> list[tuple[int, int]]:
-    """Those of `places` (x, y at the zoom of `q`) whose tile may hold something. Twice the
-    buffer is looked at: sides are straight in degrees here, in the grid's plane there."""
-    boxes = [q.grid.box(q.z, x, y, 2 * BUFFER) for x, y in places]
-    sides = zip(("west", "south", "east", "north"), zip(*boxes, strict=True), strict=True)
-    params: dict[str, object] = {name: list(values) for name, values in sides}
-    where: list[Composable] = [valid_condition(q.when, params)]
-    if q.filter is not None:
-        where.append(condition(q.filter, q.layer, q.when, params))
-    statement = query(
-        "tile_occupied", table=layer_table(q.layer.id), where=SQL(" AND ").join(where)
-    )
-    found = {row[0] for row in conn.execute(statement, params).fetchall()}
-    return [place for i, place in enumerate(places, 1) if i in found]
+        yield Moment(conn)
 
 
 def whole_from(layer: Layer) -> int:
@@ -231,7 +256,8 @@ def _chosen(q: TileQuery, params: dict[str, object]) -> Composable:
 
 
 def _shape(q: TileQuery, params: dict[str, object]) -> Composable:
-    placed = _placed(q.grid, Identifier("t", "geom"))
+    # flat: simplifying and cutting lines with heights mixes dimensions, which PostGIS refuses
+    placed = _placed(q.grid, SQL("ST_Force2D(t.geom)"))
     if q.z >= EXACT_FROM or q.layer.geometry.startswith("Point"):
         return placed
     params["unseen"] = UNSEEN_PIXELS * q.grid.cell(q.z)
