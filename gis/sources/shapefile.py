@@ -62,7 +62,11 @@ def open_shapefile(
         there = [p for p in path.parent.glob("*") if p.stem == path.stem]
         sandbox = Sandbox(path.name, [shp, *there])
         for rows in batches(sandbox, str(shp.absolute()), None, BYTES, count):
-            yield to_batch(rows, rows.fids + 1, found, mend)
+            batch = to_batch(rows, rows.fids + 1, found, mend)
+            for column in batch.columns.values():
+                if len(column) and isinstance(column[-1], str):
+                    column[-1] = _without_end_mark(column[-1])
+            yield batch
 
     return Delivery(
         path=path,
@@ -73,6 +77,11 @@ def open_shapefile(
         evidence=evidence,
         read=read,
     )
+
+
+def _without_end_mark(text: str) -> str | None:
+    """A table whose last field is one byte short has its end mark in the last text."""
+    return (text[:-1].rstrip() or None) if text.endswith("\x1a") else text
 
 
 def _part(path: Path, suffix: str) -> Path | None:

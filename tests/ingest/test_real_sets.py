@@ -7,113 +7,18 @@ import json
 import re
 import shutil
 import subprocess
-import tempfile
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import shapely
-from postgis import PROJECT
+from real_sets import LAYER, agree, independent, layered, load, near, on_earth, values
 
 from gis.errors import LayerError, SourceError, UnknownFrame
-from gis.ingest import IngestRequest, LoadReport, ingest
-from gis.layers import Registry, load_registry
+from gis.layers import Registry
 from gis.sources import open_delivery
 from gis.store import LayerQuery, Store, rows
-from gis.store.pool import prepare
-from gis.store.query import FeatureRows
-
-LAYER = "real_set"
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """What came of one delivery, and what is stored now."""
-
-    report: LoadReport
-    found: FeatureRows
-
-    def texts(self, name: str) -> Counter[str | None]:
-        return Counter(self.found.columns[name])
-
-    @property
-    def bounds(self) -> list[float]:
-        return [float(v) for v in shapely.total_bounds(self.found.geometry)]
-
-
-def layered(store: Store, registry: Registry, geometry: str, key: str, *fields: str) -> Registry:
-    """The registry with one more layer, made by its YAML. A field: name[:type[:alias]][ rest]."""
-    lines = []
-    for field in fields:
-        head, _, rest = field.partition(" ")
-        name, kind, alias = [*head.split(":"), "", ""][:3]
-        aliases = f", aliases: [{alias}]" if alias else ""
-        more = f", {rest}" if rest else ""
-        needed = ", required: true" if name == key else ""
-        lines.append(f"  - {{name: {name}, type: {kind or 'text'}{aliases}{needed}{more}}}")
-    text = "\n".join(
-        [
-            f"id: {LAYER}",
-            "title: {zh: 真实数据, en: Real set}",
-            "theme: base",
-            f"geometry: {geometry}",
-            f"key: {key}",
-            "accuracy_m: 500",
-            "classification: public",
-            "fields:",
-            *lines,
-            "checks: [valid_geometry]",
-        ]
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder) / "config"
-        shutil.copytree(PROJECT / "config", config)
-        (config / "layers" / f"{LAYER}.yml").write_text(text, "utf-8")
-        more_layers = load_registry(config, PROJECT / "data")
-    prepare(store.url, more_layers)
-    return more_layers
-
-
-def load(
-    store: Store, registry: Registry, path: Path | str, crs: str = "auto", mode: str = "full"
-) -> Loaded:
-    request = IngestRequest(path=Path(path), layer=LAYER, crs=crs, mode=mode)  # type: ignore[arg-type]
-    report = ingest(store, registry, request, {})
-    return Loaded(report, rows(store, LayerQuery(layer=registry.get(LAYER))))
-
-
-def independent(
-    source: Path | str, layer: str | None = None, *options: str, target: str = "EPSG:4490"
-) -> list[Any]:
-    """The features as ogr2ogr gives them, in degrees."""
-    if shutil.which("ogr2ogr") is None:
-        pytest.fail("ogr2ogr is missing: run scripts/setup.sh test")
-    words = ["ogr2ogr", "-f", "GeoJSON", "-lco", "RFC7946=NO", "-lco", "COORDINATE_PRECISION=12",
-             "-t_srs", target, *options, "/vsistdout/", str(source),
-             *([layer] if layer else [])]  # fmt: skip
-    out = subprocess.run(words, capture_output=True, check=True).stdout
-    features: list[Any] = json.loads(out)["features"]
-    return features
-
-
-def agree(loaded: Loaded, features: list[Any], metres: float = 2.0) -> None:
-    """Counts, box and areas as ogr2ogr has them, for a delivery of which nothing was refused."""
-    assert loaded.report.quarantined == 0, loaded.report.reasons
-    assert loaded.report.rows_in == len(features) == len(loaded.found.geometry)
-    shapes = [shapely.geometry.shape(f["geometry"]) for f in features]
-    theirs = shapely.total_bounds(shapes)
-    assert np.abs(np.array(loaded.bounds) - theirs).max() < metres / 100_000
-    mine, other = shapely.area(loaded.found.geometry).sum(), shapely.area(shapes).sum()
-    assert mine == pytest.approx(other, rel=1e-6)
-
-
-def values(features: list[Any], name: str) -> Counter[Any]:
-    """A column of ogr2ogr's features; an empty text is none."""
-    return Counter(f["properties"][name] or None for f in features)
-
 
 # --- administrative -------------------------------------------------------------------------
 
@@ -146,10 +51,11 @@ def test_boundaries_in_cgcs2000(
     assert loaded.texts("name") == values(features, "name")
 
 
+@pytest.mark.parametrize("what", ["areas", "streets", "villages"])
 def test_codes_without_places_are_refused(
-    store: Store, registry: Registry, shared_data: Path
+    what: str, store: Store, registry: Registry, shared_data: Path
 ) -> None:
-    path = shared_data / "a_admin" / "cn_division_streets" / "streets_411700.csv"
+    path = shared_data / "a_admin" / "cn_division_streets" / f"{what}_411700.csv"
     more = layered(store, registry, "Point", "code", "code", "name")
     with pytest.raises(SourceError, match="no coordinate columns"):
         load(store, more, path)
@@ -207,7 +113,12 @@ def test_cityjson(
 
 
 @pytest.mark.parametrize(
-    ("layer", "key", "texts"), [("buildings", "uID", ()), ("plots", "ID", ("TYPPPD_KOD", "ID_2"))]
+    ("layer", "key", "texts"),
+    [
+        ("buildings", "uID", ()),
+        ("plots", "ID", ("TYPPPD_KOD", "ID_2")),
+        ("tessellation", "uID", ()),
+    ],
 )
 def test_prague(
     layer: str, key: str, texts: tuple[str, ...], store: Store, registry: Registry,
@@ -225,6 +136,10 @@ def test_prague(
     agree(loaded, features)
     for name in texts:
         assert loaded.texts(name.lower()) == values(features, name)
+    # Web Mercator makes every area 2.4 times what it is; ours are those on the ground
+    there = independent(path, layer, target="EPSG:3857")
+    drawn = sum(shapely.geometry.shape(f["geometry"]).area for f in there)
+    assert drawn / on_earth(store, loaded.found.geometry, "ST_Area") == pytest.approx(2.4, abs=0.05)
 
 
 def test_ten_thousand_footprints(store: Store, registry: Registry, shared_data: Path) -> None:
@@ -248,7 +163,9 @@ def test_suzhou_has_no_key(store: Store, registry: Registry, shared_data: Path) 
     more = layered(store, registry, "MultiPolygon", "id", "id:text:Id", "floor:integer:Floor",
                    "height:number")  # fmt: skip
     loaded = load(store, more, path, crs="gcj02")
-    assert loaded.report.rows_in == 3_076
+    assert loaded.report.rows_in == 3_076 == len(independent(path))
+    [batch] = open_delivery(path, layer=more.get(LAYER)).batches()
+    assert batch.columns["height"].tolist() == [3 * floor for floor in batch.columns["Floor"]]
     assert set(loaded.report.reasons) <= {"duplicate_key", "invalid_geometry"}
     assert loaded.report.reasons["duplicate_key"] > 3_000
     assert loaded.report.accepted <= 1
@@ -338,13 +255,29 @@ def test_land_use_has_no_key(store: Store, registry: Registry, shared_data: Path
     assert (loaded.report.format, loaded.report.rows_in) == ("Shapefile (zip)", 10_197)
     assert set(loaded.report.reasons) <= {"duplicate_key", "invalid_geometry"}
     assert loaded.report.accepted < 20
+    features = independent(f"/vsizip/{path}")
+    assert set(loaded.found.columns["dn"]) == {f["properties"]["DN"] for f in features}
+    [batch] = open_delivery(path, layer=more.get(LAYER)).batches()
+    shapes = [shapely.geometry.shape(f["geometry"]) for f in features]
+    assert near(
+        shapely.total_bounds(batch.geometry).tolist(), shapely.total_bounds(shapes).tolist()
+    )
+    drawn = shapely.area(batch.geometry).sum()
+    assert drawn == pytest.approx(shapely.area(shapes).sum(), rel=1e-9)
 
 
-def test_drawing_without_frame(store: Store, registry: Registry, shared_data: Path) -> None:
-    path = shared_data / "d_planning" / "dxf_georeferenced"
-    more = layered(store, registry, "LineString", "handle", "handle:text:EntityHandle")
-    with pytest.raises(UnknownFrame):
-        load(store, more, path / "houses_of_parliament_georeferenced.dxf")
+def test_the_raster_land_use_came_from(store: Store, registry: Registry, shared_data: Path) -> None:
+    """A GeoTIFF in a ZIP registers its footprint, where gdalinfo sees its corners."""
+    path = shared_data / "d_planning" / "landuse_shp_mississippi" / "landuse_bay.zip"
+    more = layered(store, registry, "MultiPolygon", "image_id", "image_id", "bands:integer", "path")
+    loaded = load(store, more, path)
+    words = ["gdalinfo", "-json", f"/vsizip/{path}/landuse_bay.tif"]
+    told = json.loads(subprocess.run(words, capture_output=True, check=True).stdout)
+    corners = [told["cornerCoordinates"][corner] for corner in ("lowerLeft", "upperRight")]
+    assert (loaded.report.rows_in, loaded.report.quarantined) == (1, 0)
+    assert loaded.report.format == "GeoTIFF (zip)"
+    assert near(loaded.bounds, [*corners[0], *corners[1]])
+    assert loaded.found.columns["bands"] == [len(told["bands"])]
 
 
 # --- cadastre -------------------------------------------------------------------------------
@@ -369,20 +302,6 @@ def test_french_parcels(store: Store, registry: Registry, shared_data: Path) -> 
     assert all(re.fullmatch(r"354000[A-Z0-9]{6}", idu) for idu in found.columns["idu"])
 
 
-@pytest.mark.parametrize(("member", "count"), [("bgt_paal", 410), ("bgt_sensor", 2)])
-def test_dutch_village(
-    member: str, count: int, store: Store, registry: Registry, shared_data: Path
-) -> None:
-    path = shared_data / "e_cadastre" / "nl_bgt_otterlo" / "otterlo.zip"
-    more = layered(store, registry, "Point", "gml_id", "gml_id", "lokaalid")
-    loaded = load(store, more, f"{path}|{member}")
-    # to 4490 ogr2ogr knows no operation but a ballpark one; to 4326 one of a metre
-    features = independent(f"/vsizip/{path}/{member}.gml", target="EPSG:4326")
-    agree(loaded, features)
-    assert loaded.report.rows_in == count
-    assert loaded.texts("lokaalid") == values(features, "lokaalID")
-
-
 # --- messy ----------------------------------------------------------------------------------
 
 
@@ -401,18 +320,77 @@ def test_utf8_without_a_word(store: Store, registry: Registry, shared_data: Path
     assert "黑龙江省" in loaded.texts("fcname")
 
 
+def with_points(dbf: Path, folder: Path) -> Path:
+    """The table under a shapefile of as many points, for those that came without."""
+    count = int.from_bytes(dbf.read_bytes()[4:8], "little")
+    for suffix, size in ((".shp", 28), (".shx", 8)):
+        head = [9994, 0, 0, 0, 0, 0, 50 + size * count // 2]
+        data = b"".join(n.to_bytes(4, "big") for n in head) + (1000).to_bytes(4, "little")
+        data += (1).to_bytes(4, "little") + bytes(64)
+        for i in range(count):
+            if suffix == ".shx":
+                data += (50 + 14 * i).to_bytes(4, "big") + (10).to_bytes(4, "big")
+            else:
+                data += (i + 1).to_bytes(4, "big") + (10).to_bytes(4, "big")
+                data += (1).to_bytes(4, "little") + np.array([114.0, 33 + i / 1000]).tobytes()
+        (folder / f"{dbf.stem}{suffix}").write_bytes(data)
+    for part in (dbf, dbf.with_suffix(".cpg")):
+        if part.exists():
+            shutil.copy(part, folder)
+    return folder / f"{dbf.stem}.shp"
+
+
+TABLES = "h_messy/mapshaper_dbf_encodings/test/data/dbf"
+
+
 @pytest.mark.parametrize(
-    ("file", "encoding", "text"),
-    [("cpg/big5", "big5", "國語"), ("ldid/chinese", "gb18030", "简体")],
+    ("file", "asked", "encoding", "texts"),
+    [
+        ("cpg/big5", "auto", "big5", ["國語"]),
+        ("cpg/euckr", "auto", "euc_kr", ["한국말"]),
+        ("cpg/koi8r", "auto", "koi8_r", ["русский"]),
+        ("cpg/latin2", "auto", "iso8859_2", ["čeština"]),
+        ("cpg/shiftjis", "auto", "shift_jis", ["カタカナひらがな"]),
+        ("cpg/win1251", "auto", "cp1251", ["РУССКИЙ"]),
+        ("cpg/win874", "auto", "cp874", ["ภาษาไทย"]),
+        ("ldid/chinese", "auto", "gb18030", ["简体"]),
+        ("gbk", "auto", "gb18030", ["简体国语"]),
+        ("gb2312", "auto", "gb18030", ["简体国语"]),
+        ("utf8", "auto", "utf-8", ["国语國語"]),
+        ("POLYGON", "auto", "utf-8", ["Fairfax City", "Manassas"]),
+        ("big5", "big5", "big5", ["繁體國語"]),
+        ("latin1", "latin-1", "latin-1", ["Peçeña México"]),
+        ("eucjp", "euc_jp", "euc_jp", ["ひたちなか市"]),
+        ("shiftjis", "shift_jis", "shift_jis", ["ひたちなか市"]),
+    ],
 )
 def test_tables_in_their_encodings(
-    file: str, encoding: str, text: str, registry: Registry, shared_data: Path
+    file: str, asked: str, encoding: str, texts: list[str], store: Store, registry: Registry,
+    shared_data: Path, tmp_path: Path,
+) -> None:  # fmt: skip
+    """What `.cpg` and LDID say is weighed against the bytes; where nothing is said, `--encoding`
+    does."""
+    path = with_points(shared_data / TABLES / f"{file}.dbf", tmp_path)
+    more = layered(store, registry, "Point", "name", "name:text:NAME")
+    loaded = load(store, more, path, crs="EPSG:4490", encoding=asked)
+    assert loaded.report.encoding == encoding
+    assert loaded.report.quarantined == 0
+    assert loaded.found.columns["name"][: len(texts)] == texts
+
+
+@pytest.mark.parametrize("file", ["latin1", "periphereies"])
+def test_what_is_not_chinese_is_not_made_so(
+    file: str, registry: Registry, shared_data: Path, tmp_path: Path
 ) -> None:
-    folder = shared_data / "h_messy" / "mapshaper_dbf_encodings" / "test" / "data" / "dbf"
-    delivery = open_delivery(folder / f"{file}.shp", layer=registry.get("components"))
-    [batch] = delivery.batches()
-    assert delivery.encoding == encoding
-    assert batch.columns["NAME"].tolist() == [text]
+    """Pe鏴馻 M閤ico would be valid GB 18030."""
+    path = with_points(shared_data / TABLES / f"{file}.dbf", tmp_path)
+    with pytest.raises(SourceError, match="neither UTF-8 nor GB 18030"):
+        open_delivery(path, layer=registry.get("components"))
+
+
+def test_a_table_without_shapes(registry: Registry, shared_data: Path) -> None:
+    with pytest.raises(SourceError, match="only a part of a shapefile"):
+        open_delivery(shared_data / TABLES / "gbk.dbf", layer=registry.get("components"))
 
 
 @pytest.mark.parametrize(
@@ -428,6 +406,8 @@ def test_file_geodatabase(
     assert loaded.report.rows_in == count == len(features)
     assert loaded.report.accepted + loaded.report.quarantined == count
     assert set(loaded.texts("text")) <= set(values(features, "text"))
+    if not loaded.report.quarantined:
+        agree(loaded, features)
 
 
 def test_empty_layers_are_named(store: Store, registry: Registry, shared_data: Path) -> None:
@@ -443,14 +423,37 @@ def test_empty_layers_are_named(store: Store, registry: Registry, shared_data: P
      ("marker_styles", "Point", 37)],
 )  # fmt: skip
 def test_mapinfo(
-    file: str, geometry: str, count: int, registry: Registry, shared_data: Path
+    file: str, geometry: str, count: int, store: Store, registry: Registry, shared_data: Path
 ) -> None:
     """Datum 0 states nothing, so no frame is taken from it."""
     path = shared_data / "h_messy" / "qgis_mapinfo_tab" / f"{file}.TAB"
-    delivery = open_delivery(path, layer=registry.get("components"))
-    [batch] = delivery.batches()
-    assert (len(batch), delivery.declared) == (count, None)
-    assert {g.geom_type for g in batch.geometry} <= {geometry, geometry.removeprefix("Multi")}
+    more = layered(store, registry, geometry, "field1", "field1:text:Field1")
+    with pytest.raises(UnknownFrame):
+        load(store, more, path)
+    loaded, features = load(store, more, path, crs="EPSG:4326"), independent(path)
+    assert loaded.report.rows_in == len(features) == count
+    kept = values(features, "Field1")
+    nameless = kept.pop(None, 0)
+    again = sum(n - 1 for n in kept.values())
+    reasons = {"missing_value": nameless, "duplicate_key": again}
+    assert loaded.report.reasons == {code: n for code, n in reasons.items() if n}
+    assert set(loaded.texts("field1")) == set(kept)
+    if not loaded.report.quarantined:
+        agree(loaded, features)
+
+
+def test_times_of_mapinfo(store: Store, registry: Registry, shared_data: Path) -> None:
+    path = shared_data / "h_messy" / "qgis_mapinfo_tab" / "tab_file.tab"
+    more = layered(store, registry, "Point", "day", "day:date:date", "moment:datetime:date_time",
+                   "hour:text:time")  # fmt: skip
+    loaded, [feature] = load(store, more, path, crs="EPSG:4326"), independent(path)
+    assert (loaded.report.rows_in, loaded.report.quarantined) == (1, 0)
+    told = feature["properties"]
+    [day], [hour] = loaded.found.columns["day"], loaded.found.columns["hour"]
+    assert day.isoformat() == told["date"].replace("/", "-") == "2004-05-03"
+    assert hour == told["time"] == "13:41:00"
+    assert loaded.found.columns["moment"][0].isoformat().startswith("2004-05-03T13:41:00")
+    assert near(loaded.bounds, [*feature["geometry"]["coordinates"]] * 2)
 
 
 def test_a_missing_key_column_is_named(store: Store, registry: Registry, shared_data: Path) -> None:
