@@ -32,7 +32,7 @@ PULLED_DOWN = (8, 2)
 
 
 # classes of the 2023 classification on which nothing is built: fields, woods, roads, green, water
-NO_BUILDING = ("0101", "0103", "0201", "0301", "0401", "1206", "1401", "1402", "1403", "1701",
+NO_BUILDING = ("0101", "0103", "0201", "0301", "0401", "1207", "1401", "1402", "1403", "1701",
                "1704")  # fmt: skip
 
 

@@ -54,13 +54,13 @@ def land_use_plan(
         (as_objects([land.lake.difference(paved)]), "1704", "置地湖"),
         (as_objects([own_banks.intersection(town().buffer(45))]), "1401", "练江河滨河绿带"),
         (as_objects([own_banks.difference(town().buffer(45))]), "1402", "练江河防护绿地"),
-        (as_objects([land.railway.difference(paved)]), "1207", "京广铁路"),
+        (as_objects([land.railway.difference(paved)]), "1201", "京广铁路"),
         (as_objects([belt]), "1402", "环城防护绿地"),
         (groves, "0301", "村旁林地"),
-        (_disjoint(surface, roads), "1206", roads["name"]),
+        (_disjoint(surface, roads), "1207", roads["name"]),
         (
             shapely.difference(_disjoint(lanes, country.lanes), paved),
-            "1206",
+            "1207",
             country.lanes["name"],
         ),
     ]

@@ -21,7 +21,7 @@ LAND_USE = {
     "urban_village": "0701", "village": "0703", "mall": "0901", "market": "0901",
     "office": "0902", "government": "0801", "culture": "0803", "school": "0804",
     "university": "0804", "hospital": "0806", "factory": "1001", "logistics": "1101",
-    "station": "1207", "park": "1401", "square": "1403", "reserved": "16",
+    "station": "1208", "park": "1401", "square": "1403", "reserved": "16",
     "waterworks": "1301", "substation": "1303", "green": "1402",
 }  # fmt: skip
 

@@ -90,7 +90,7 @@ export function landTint(code: string, colors: Palette): string | null {
   if (group === "01" || group === "02") return colors.farmland;
   if (group === "10" || group === "11" || group === "13") return colors.industry;
   if (group === "08") return colors.civic;
-  if (group === "12") return code === "1206" ? colors.road : colors.industry;
+  if (group === "12") return code === "1207" ? colors.road : colors.industry;
   return group === "07" || group === "09" ? colors.built : null;
 }
 
