@@ -41,7 +41,7 @@ from gis.sources.kinds import FOREIGN, kind_of
 
 HEAD = 4096
 LONGEST_RUN = 64 << 20  # bytes of XML between two tags; the ring of a province has a few million
-PROLOGUE = 1 << 16  # bytes in which an XML file must come to its root
+BLOCK = 1 << 20
 MAX_TEXT = 256 << 20  # bytes of a text that is held in memory as a whole
 MAX_JSON = 64 << 20  # as MAX_TEXT, where each value becomes an object
 WHOLE = ("报备坐标 TXT", "CASS .dat", "INP", "CityJSON", "KML")
@@ -214,16 +214,28 @@ def _refuse_too_long(path: Path, kind: str) -> None:
 
 
 def _refuse_entities(path: Path, called: str) -> None:
-    """No delivery needs a document type; those that have one may define entities without end."""
+    """No delivery needs a document type; those that have one may define entities without end. Nor
+    does one need a text that the reader would have to hold as a whole."""
+    run, before = 0, b""
     with path.open("rb") as file:
-        text = file.read(PROLOGUE)
-    if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
-        raise SourceError(
-            zh=f"{called} 含有 DOCTYPE 或实体定义，拒收。请重新导出，不带文档类型",
-            en=f"{called} holds a DOCTYPE or entities: refused. Export it without",
-            source=called,
-            unsafe="entities",
-        )
+        while block := file.read(BLOCK):
+            text = before + block
+            if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+                raise _unsafe_xml(
+                    called, "entities", "含有 DOCTYPE 或实体定义，拒收。请重新导出，不带文档类型",
+                    "holds a DOCTYPE or entities: refused. Export it without",
+                )  # fmt: skip
+            run = 0 if b"<" in block else run + len(block)
+            if run > LONGEST_RUN:
+                raise _unsafe_xml(
+                    called, "length", f"有一段文字超过 {LONGEST_RUN >> 20} MB，拒收。请重新导出",
+                    f"holds a text of more than {LONGEST_RUN >> 20} MB: refused. Export it again",
+                )  # fmt: skip
+            before = text[-10:]
+
+
+def _unsafe_xml(called: str, unsafe: str, zh: str, en: str) -> SourceError:
+    return SourceError(zh=f"{called} {zh}", en=f"{called} {en}", source=called, unsafe=unsafe)
 
 
 def _foreign(name: str, known: str, zh: str, en: str) -> SourceError:

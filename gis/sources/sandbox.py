@@ -28,6 +28,7 @@ import shapely
 from numpy.typing import NDArray
 
 from gis.errors import SourceError
+from gis.layers.outside import shallow
 from gis.sources.columns import objects
 from gis.sources.drivers import hardened_environment
 
@@ -102,7 +103,7 @@ class Sandbox:
         shapes: NDArray[np.object_] = np.full(count, None, dtype=object)
         if reply["shapes"]:
             wkb = _sliced(np.frombuffer(data[at + 1], dtype="<i8"), data[at + 2])
-            shapes = objects(shapely.from_wkb(wkb, on_invalid="fix"))
+            shapes = objects(shapely.from_wkb(shallow(wkb), on_invalid="fix"))
         return Rows([name for name, _ in reply["columns"]], columns, fids, shapes)
 
     def _running(self) -> subprocess.Popen[bytes]:

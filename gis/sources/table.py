@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -185,7 +186,7 @@ def separator_of(first: str) -> str:
 
 def _unique(names: Sequence[str], source: str) -> list[str]:
     cleaned = [name.strip().lstrip("\ufeff") for name in names]
-    twice = sorted({name for name in cleaned if name and cleaned.count(name) > 1})
+    twice = sorted(name for name, times in Counter(cleaned).items() if name and times > 1)
     if twice:
         raise SourceError(
             zh=f"{source} 有同名列：{', '.join(twice)}。请改名后再送",

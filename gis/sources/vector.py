@@ -19,6 +19,7 @@ from gis.layers.batch import RawBatch, Reject
 from gis.sources.columns import BATCH, objects
 from gis.sources.delivery import Delivery, file_digest
 from gis.sources.garbled import Mend, find_mend, no_mend
+from gis.sources.geopackages import refuse_programs
 from gis.sources.sandbox import Rows, Sandbox
 from gis.sources.texts import decode, find_encoding
 
@@ -41,6 +42,8 @@ def open_vector(
     Raises SourceError for a file that can't be read, or that holds several layers and none was
     named, and UnknownFrame for a stated frame that means nothing."""
     name, source = called or path.name, str(path.absolute())
+    if kind == "GeoPackage":
+        refuse_programs(path, name)
     drawn = _drawing_encoding(path, encoding) if kind == "DXF" else None
     options = {"DXF_ENCODING": BYTES} if drawn else None
     sandbox = Sandbox(name, _files(path, kind), options=options)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from gis.coords import Frame, norm_frame
 from gis.errors import SourceError
 from gis.layers.model import Layer
+from gis.layers.outside import shape_from_wkt
 from gis.sources.curves import linear
 
 _KINDS = "POINT|LINESTRING|POLYGON|MULTIPOINT|MULTILINESTRING|MULTIPOLYGON|GEOMETRYCOLLECTION"
@@ -57,7 +58,7 @@ def shape_of(text: object) -> shapely.Geometry | None:
             return None
     plain = text[found.end() :] if (found := _SRID.match(text)) else text
     try:
-        return shapely.from_wkt(plain, on_invalid="ignore")
+        return shape_from_wkt(plain)
     except NotImplementedError:  # an arc in WKT
         return None
 

@@ -25,6 +25,7 @@ from shapely.geometry.base import BaseGeometry
 from gis.coords import decode_place_code
 from gis.errors import LayerError, SourceError, StoreError
 from gis.layers.model import Layer
+from gis.layers.outside import shape_from_wkt
 from gis.store.pool import Store
 from gis.store.queries import layer_table, query
 from gis.store.query import LayerQuery, rows
@@ -112,7 +113,7 @@ def cell_place(code: str) -> Place:
 
 def shape_place(wkt: str) -> Place:
     """A shape from WKT, CGCS2000 degrees, longitude first. Raises LayerError."""
-    shape = shapely.from_wkt(wkt, on_invalid="ignore")
+    shape = shape_from_wkt(wkt)
     if shape is None or shape.is_empty or not shape.is_valid or not _on_earth(shape):
         raise LayerError(
             zh=f"“{wkt[:80]}”不是有效的 WKT 图形（经度在前，度）",
