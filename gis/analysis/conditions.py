@@ -8,6 +8,9 @@ from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import quote
 
+from shapely.geometry import mapping
+from shapely.geometry.base import BaseGeometry
+
 from gis.analysis.nearby import title_of_feature
 from gis.analysis.plane import PlaneRows, fact_of
 from gis.layers import Label, Layer, Registry
@@ -45,7 +48,8 @@ class Measure:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
     """One thing that bears on the site, with the evidence it rests on. `id` None: no feature, but
-    the lack of one (outside every boundary)."""
+    the lack of one (outside every boundary). geometry: what of it lies about the site, CGCS2000
+    degrees, for a map."""
 
     group: str
     layer: Layer
@@ -59,6 +63,7 @@ class Condition:
     text: Label
     measure: Measure
     facts: tuple[Mapping[str, Any], ...]
+    geometry: BaseGeometry | None = None
 
     def to_json(self, number: int) -> dict[str, Any]:
         """As the answer lists it, under its number."""
@@ -78,6 +83,7 @@ class Condition:
             "below_accuracy": measure.below_accuracy,
             "department": {"zh": self.layer.owner.zh, "en": self.layer.owner.en},
             "facts": list(self.facts),
+            "geometry": None if self.geometry is None else mapping(self.geometry),
             "evidence": {
                 "layer": self.layer.id,
                 "layer_title": {"zh": self.layer.title.zh, "en": self.layer.title.en},
@@ -98,8 +104,14 @@ class Condition:
         return f"/collections/{self.layer.id}/items/{self.id}?datetime={since}"
 
 
-def condition_of(found: PlaneRows, i: int, measure: Measure, registry: Registry) -> Condition:
-    """The i-th row as a condition."""
+def condition_of(
+    found: PlaneRows,
+    i: int,
+    measure: Measure,
+    registry: Registry,
+    geometry: BaseGeometry | None = None,
+) -> Condition:
+    """The i-th row as a condition; geometry: what a map shows of it."""
     layer = found.layer
     values = {name: found.value(i, name) for name in layer.field_names}
     told = Told(layer, values, registry)
@@ -121,6 +133,7 @@ def condition_of(found: PlaneRows, i: int, measure: Measure, registry: Registry)
             for field in layer.fields
             if field.name not in WITHHELD and values[field.name] is not None
         ),
+        geometry=geometry,
     )
 
 

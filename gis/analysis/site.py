@@ -16,11 +16,13 @@ from gis.analysis.plane import Plane
 from gis.coords import Frame, LocalFrame, norm_frame, normalise, outside_error
 from gis.errors import LayerError, OutsideFrame
 from gis.layers import City
+from gis.layers.outside import shape_from_wkt
 
 STORED = "EPSG:4490"
 MOST_SITE_M2 = 50_000_000.0  # 50 km²: beyond it nobody reads the answer
 LEAST_SITE_M2 = 0.1
 MOST_VERTICES = 20_000
+MOST_PIECES = 2_000
 MOST_DEPTH = 3  # collection, feature, geometry
 
 
@@ -61,18 +63,28 @@ def site_of(
     if moved.failed.any():
         first = shapely.get_coordinates(given[moved.failed][0])[0]
         raise outside_error(first, source, "地块", "the site")
-    stored = shapely.union_all(moved.geometry)
+    return site_from_stored(list(moved.geometry), moved.accuracy_m, source.name, city)
+
+
+def site_from_stored(
+    shapes: Sequence[BaseGeometry], accuracy_m: float, frame: str, city: City
+) -> Site:
+    """The union of polygons that are in CGCS2000 degrees already, with the accuracy they have
+    there and the frame they came in. Raises as `site_of`."""
+    given = np.array(shapes, dtype=object)
+    _check_shapes(given)
+    stored = shapely.union_all(given)
     plane = Plane.of(city)
     if not plane.holds(stored):
         raise OutsideFrame(
             zh=f"地块不在本市的平面坐标系 {plane.name} 的范围内。请核对坐标系（frame）与坐标次序",
             en=f"the site lies outside the city's plane {plane.name}. Check its frame and the "
             f"order of its coordinates",
-            frame=source.name,
+            frame=frame,
         )
-    shape = shapely.union_all(plane.metric(moved.geometry))
+    shape = shapely.union_all(plane.metric(given))
     _check_size(float(shape.area))
-    return Site(stored=stored, shape=shape, accuracy_m=moved.accuracy_m, frame=source.name)
+    return Site(stored=stored, shape=shape, accuracy_m=accuracy_m, frame=frame)
 
 
 def shapes_of(given: Any, depth: int = 0) -> list[BaseGeometry]:
@@ -105,7 +117,7 @@ def shapes_of(given: Any, depth: int = 0) -> list[BaseGeometry]:
 
 
 def _from_wkt(text: str) -> BaseGeometry:
-    shape = shapely.from_wkt(text, on_invalid="ignore")
+    shape = shape_from_wkt(text)
     if shape is None:
         raise _not_a_site("WKT 无法读取", "the WKT can't be read")
     found: BaseGeometry = shape
@@ -115,6 +127,8 @@ def _from_wkt(text: str) -> BaseGeometry:
 def _check_shapes(shapes: Any) -> None:
     if len(shapes) == 0:
         raise _not_a_site("没有面", "there is no polygon")
+    if len(shapes) > MOST_PIECES:
+        raise _not_a_site(f"多于 {MOST_PIECES} 个面", f"more than {MOST_PIECES} polygons")
     kinds = shapely.get_type_id(shapes)
     if not np.isin(kinds, (3, 6)).all():
         raise _not_a_site("只能是面（Polygon、MultiPolygon）", "only polygons can be a site")

@@ -31,6 +31,8 @@ from gis.store.sites import deliveries_behind, documents_at
 
 REACH_M, MOST_REACH_M = 10.0, 100.0
 MOST_LISTED = 200  # of one layer; nearest and largest first
+AROUND_M = 30.0  # of the site, on its map
+DRAWN_DEG = 1e-8  # a millimetre
 LINES_M = 0.01  # a line that runs on the site for less only touches it
 # The order of an office's notice: what forbids, what limits, what is there already.
 FIRST = (
@@ -119,6 +121,7 @@ def site_check(
     at = None if when is None else when.at
     behind = deliveries_behind(store, at)
     layers = _layers(registry)
+    view = plane.stored(shapely.box(*site.shape.bounds).buffer(AROUND_M, join_style="mitre"))
     found: dict[str, PlaneRows] = {}
     conditions: list[Condition] = []
     consulted, more = [], []
@@ -126,7 +129,7 @@ def site_check(
         near = read_rows(store, plane, layer, when, _around(site, layer, reach_m))
         found[layer.id] = near
         line = behind.get(layer.id)
-        mine = list(_conditions(near, site, reach_m, registry))
+        mine = list(_conditions(near, site, reach_m, registry, view))
         if layer.id == RED_LINES and line is not None:
             mine += _outside(near, site, layer, line["id"])
         mine.sort(key=_order)
@@ -175,13 +178,16 @@ def _around(site: Site, layer: Layer, reach_m: float) -> BaseGeometry:
 
 
 def _conditions(
-    near: PlaneRows, site: Site, reach_m: float, registry: Registry
+    near: PlaneRows, site: Site, reach_m: float, registry: Registry, view: BaseGeometry
 ) -> Iterator[Condition]:
+    """view: what a map of the site shows, degrees."""
     shapely.prepare(site.shape)
+    seen = shapely.intersection(shapely.force_2d(near.stored.geometry), view)
+    drawn = shapely.set_precision(seen, DRAWN_DEG, mode="pointwise")
     for i, shape in enumerate(near.shapes):
         measure = _measure(near, i, shape, site, reach_m)
         if measure is not None:
-            yield condition_of(near, i, measure, registry)
+            yield condition_of(near, i, measure, registry, drawn[i])
 
 
 def _measure(

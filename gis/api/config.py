@@ -26,7 +26,12 @@ DEFAULT_ITEMS, MOST_ITEMS = 100, 10_000
 GRID = "WebMercatorQuad"
 MVT = "application/vnd.mapbox-vector-tile"
 # Process id -> the class that carries it.
-PROCESSES = {"locate": "gis.api.processes.locate.LocateProcess"}
+PROCESSES = {
+    "locate": "gis.api.processes.locate.LocateProcess",
+    "site-check": "gis.api.processes.site_check.SiteCheckProcess",
+    "plan-statistics": "gis.api.processes.statistics.StatisticsProcess",
+    "plan-conflicts": "gis.api.processes.conflicts.ConflictsProcess",
+}
 LICENSE = "https://www.apache.org/licenses/LICENSE-2.0"
 
 

@@ -25,7 +25,7 @@ WORDS = {
 def exception(error: OneMapError) -> dict[str, Any]:
     """The OGC exception: code, description, and both languages."""
     return {
-        "type": type(error).__name__,
+        "type": error.facts.get("type", type(error).__name__),  # OGC's own, where it has one
         "code": code_of(error),
         "description": f"{error.zh} / {error.en}",
         "zh": error.zh,

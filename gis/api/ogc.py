@@ -85,10 +85,14 @@ class Catalogue:
         text = body.encode() if isinstance(body, str) else bytes(body or b"")
         return int(status), str(headers.get("Content-Type", JSON)), text
 
-    def execute(self, process: str, inputs: dict[str, Any]) -> Any:
-        """What a process answers. Raises NotThere where there is none of that name."""
+    def check_process(self, process: str) -> None:
+        """Raises NotThere where there is no process of that name."""
         if process not in self._api.manager.processes:
             raise no_process(process, self._api.manager.processes)
+
+    def execute(self, process: str, inputs: dict[str, Any]) -> Any:
+        """What a process answers. Raises NotThere where there is none of that name."""
+        self.check_process(process)
         token = SERVING.set(self._service)
         try:
             return self._api.manager.get_processor(process).execute(inputs)[1]

@@ -67,6 +67,7 @@ def no_process(name: str, known: Iterable[str]) -> NotThere:
         zh=f"没有处理服务 {name[:80]}。可用：{'、'.join(known)}（见 /processes）",
         en=f"there is no process {name[:80]!r}. There are: {', '.join(known)} (see /processes)",
         process=name[:80],
+        type="http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/no-such-process",
     )
 
 

@@ -1,5 +1,8 @@
 """`POST /processes/{process}/execution`: the request read here, so that every refusal is worded
-like all others, and nobody can have this server call other people's addresses."""
+like all others, and nobody can have this server call other people's addresses.
+
+At once, or as a job where `Prefer: respond-async` asks for one.
+"""
 
 from __future__ import annotations
 
@@ -10,30 +13,62 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gis.api.answers import json_answer
+from gis.api.access import caller
+from gis.api.answers import base_url, json_answer
 from gis.api.bodies import read_body
 from gis.api.ogc import catalogue_of
+from gis.api.processes import jobs
+from gis.api.processes.formats import asked_format, written
 from gis.api.refusals import NotOffered, Refused, bad_value
+from gis.api.service import service_of
+from gis.store.jobs import add_job
 
 MOST_BYTES = 1_000_000
+MOST_WITH_FILE = 8_000_000  # a file of 5 MB in base64
+WITH_FILE = ("site-check",)
 MEMBERS = ("inputs", "outputs", "response")
 
 
 async def execute(request: Request) -> Response:
-    """The answer of a process, at once."""
-    body = await read_body(request, MOST_BYTES)
+    """The answer of a process, at once, or a job."""
+    takes_file = request.path_params["process"] in WITH_FILE
+    body = await read_body(request, MOST_WITH_FILE if takes_file else MOST_BYTES)
     return await run_in_threadpool(_execute, request, body)
 
 
 def _execute(request: Request, body: bytes) -> Response:
     asked = _read(body)
     name = request.path_params["process"]
-    result = catalogue_of(request).execute(name, asked.get("inputs", {}))
+    inputs = asked.get("inputs", {})
     wanted = asked.get("outputs")
+    catalogue = catalogue_of(request)
+    catalogue.check_process(name)
     if wanted is not None and not set(wanted) <= {name}:
         raise bad_value("outputs", str(sorted(wanted)), f"只有 {name}", f"there is {name} only")
-    document = {name: result} if asked.get("response") == "document" else result
-    return json_answer(request, document, cache="no-store")
+    if _prefers_job(request):
+        return _started(request, name, inputs)
+    format_ = asked_format(request, name)
+    result = catalogue.execute(name, inputs)
+    if asked.get("response") == "document":
+        return json_answer(request, {name: result}, cache="no-store")
+    return written(request, name, result, format_)
+
+
+def _prefers_job(request: Request) -> bool:
+    words = [w.strip().lower() for w in request.headers.get("prefer", "").split(",")]
+    return "respond-async" in words
+
+
+def _started(request: Request, name: str, inputs: dict[str, Any]) -> Response:
+    """201 with where to ask for the job."""
+    service = service_of(request)
+    layers = list(service.registry.layers)
+    id_ = add_job(service.store, name, inputs, caller(request).name, layers)
+    jobs.runner_of(request).wake()
+    found = jobs.status_of(request, jobs.known(request, str(id_)))
+    where = f"{base_url(request, service.settings.public_url)}/jobs/{id_}"
+    headers = {"Location": where, "Preference-Applied": "respond-async"}
+    return json_answer(request, found, status=201, cache="no-store", headers=headers)
 
 
 def _read(body: bytes) -> dict[str, Any]:
@@ -62,4 +97,6 @@ def _read(body: bytes) -> dict[str, Any]:
         raise bad_value("response", str(asked["response"]), "raw 或 document", "raw or document")
     if not isinstance(asked.get("outputs") or {}, dict | list):
         raise bad_value("outputs", str(asked["outputs"]), "应为对象", "it is an object")
+    if b"\\u0000" in body:  # PostgreSQL keeps no such letter, and no input has one
+        raise bad_value("inputs", "\\u0000", "不能含空字符", "no null letters")
     return asked

@@ -1,0 +1,2 @@
+-- the next may have it
+SELECT pg_advisory_unlock(6975330, %(number)s)
