@@ -17,7 +17,6 @@ from gis.api.downloads import FORMATS
 from gis.api.filtering import LANGUAGES
 from gis.api.filtering import MOST_LETTERS as WORDS_LETTERS
 from gis.api.ownpaths import TILE_PARAMETERS, own_paths
-from gis.api.processes.jobspaths import CLASSES, execution, job_paths
 from gis.api.providers.features import schema_of
 from gis.api.service import SERVING, Service
 from gis.layers import Layer, Registry
@@ -40,6 +39,10 @@ FILTER_CLASSES = tuple(
         *(
             f"ogcapi-tiles-1/1.0/conf/{n}"
             for n in ("dataset-tilesets", "collections-selection", "datetime")
+        ),
+        *(
+            f"ogcapi-styles-1/0.0/conf/{n}"
+            for n in ("core", "json", "html", "mapbox-styles", "sld-11", "style-info")
         ),
         *(
             f"tms/2.0/conf/{n}"
@@ -187,12 +190,12 @@ def openapi_document(service: Service, base: str) -> dict[str, Any]:
         document: dict[str, Any] = get_oas_30(config)
     finally:
         SERVING.reset(token)
-    # pygeoapi's own jobs have other answers than ours
+    # every process answers at once: there are no jobs to list
     paths = {p: o for p, o in document["paths"].items() if not p.startswith("/jobs")}
     document["paths"] = paths
     for path, operations in paths.items():
         _make_true(path, operations)
-    paths |= own_paths(service.registry) | job_paths()
+    paths |= own_paths(service.registry)
     document["components"]["schemas"]["exception"] = EXCEPTION
     document["components"]["parameters"] |= FILTERING | PAGING
     closed = _closed(document)
@@ -203,7 +206,7 @@ def openapi_document(service: Service, base: str) -> dict[str, Any]:
 def conformance(document: dict[str, Any]) -> dict[str, Any]:
     """pygeoapi's list without what this server does not do."""
     kept = [uri for uri in document["conformsTo"] if not any(word in uri for word in NOT_OURS)]
-    return document | {"conformsTo": sorted({*kept, *CLASSES, *FILTER_CLASSES})}
+    return document | {"conformsTo": sorted({*kept, *FILTER_CLASSES})}
 
 
 def queryables(document: dict[str, Any], layer: Layer, registry: Registry) -> dict[str, Any]:
@@ -232,7 +235,8 @@ def queryables(document: dict[str, Any], layer: Layer, registry: Registry) -> di
 def _make_true(path: str, operations: dict[str, Any]) -> None:
     operations.pop("options", None)
     if path.endswith("/execution"):
-        execution(operations["post"])
+        operations["post"]["parameters"] = []
+        operations["post"]["responses"].pop("201", None)  # a job's; there are none
         return
     operations.pop("post", None)
     get = operations.get("get", {})

@@ -20,6 +20,10 @@ from gis.layers import Layer, Registry
 LD_JSON, PAGE, CSV, TEXT, ANY = (
     "application/ld+json", "text/html", "text/csv", "text/plain", "application/octet-stream",
 )  # fmt: skip
+MAPBOX_STYLE, SLD_STYLE, QML_STYLE = (
+    "application/vnd.mapbox.style+json", "application/vnd.ogc.sld+xml",
+    "application/vnd.qgis.qml+xml",
+)  # fmt: skip
 CATALOG_REL = "http://www.opengis.net/def/rel/ogc/1.0/ogc-catalog"
 BOX = "west,south,east,north: what meets the box. 西,南,东,北"
 SHARED = (*FILTER, "q", "after")  # as of items
@@ -91,6 +95,7 @@ def _addresses(registry: Registry) -> tuple[Address, ...]:
     return (
         *_of_the_catalogue(),
         *_of_tiles(list(registry.layers)),
+        *_of_styles(list(registry.layers)),
         *_of_the_past(_layer_of(public), _layer_of(registry.layers)),
         *_of_coordinates(),
         *_of_the_map(),
@@ -175,6 +180,32 @@ def _of_tiles(layers: list[str]) -> tuple[Address, ...]:
             path="/tileMatrixSets/{tileMatrixSetId}", id="getMatrixSet", shown=False,
             zh="瓦片网格定义", en="A tile matrix set",
             parameters=(grid, _format("json", "html")), media=(JSON, PAGE),
+        ),
+    )  # fmt: skip
+
+
+def _of_styles(layers: list[str]) -> tuple[Address, ...]:
+    style = _place("styleId", _text(), layers[0], "onemap, or a layer. onemap 或图层名")
+    return (
+        Address(
+            path="/styles", id="getStyles", rel=f"{TILES_REL}styles", zh="样式", en="Styles",
+            parameters=(_format("json", "html"),), media=(JSON, PAGE),
+        ),
+        Address(
+            path="/styles/{styleId}", id="getStyle", shown=False,
+            zh="一个样式", en="A style as Mapbox GL, SLD 1.1 or QML",
+            parameters=(style, _query("f", _one_of("mapbox", "sld", "qml", default="mapbox"))),
+            media=(MAPBOX_STYLE, SLD_STYLE, QML_STYLE),
+        ),
+        Address(
+            path="/styles/{styleId}/metadata", id="getStyleMetadata", shown=False,
+            zh="样式说明", en="Languages, layers and attributes of a style",
+            parameters=(style, _format("json", "html")), media=(JSON, PAGE),
+        ),
+        Address(
+            path="/collections/{layer}/styles", id="getStylesOfLayer", shown=False,
+            zh="图层的样式", en="The style of a layer",
+            parameters=(_layer_of(layers), _format("json", "html")), media=(JSON, PAGE),
         ),
     )  # fmt: skip
 

@@ -35,7 +35,7 @@ UNNAMED = {
 LEFT_OUT = PAGES | NOT_PUBLIC | SOLIDS | WATCH | UNNAMED
 # a path of ours -> the same in the document
 SAID_AS = {
-    "{key}": "{featureId}", "{record}": "{recordId}", "{process}": "locate",
+    "{style}": "{styleId}", "{key}": "{featureId}", "{record}": "{recordId}", "{process}": "locate",
     "{grid}": "{tileMatrixSetId}", "{z}": "{tileMatrix}", "{row}": "{tileRow}",
     "{col}": "{tileCol}",
 }  # fmt: skip
