@@ -37,6 +37,7 @@ from gis.api.answers import wants_html
 from gis.api.config import read_config, write_config
 from gis.api.failures import on_any_error, on_http_error, on_our_error
 from gis.api.gate import Access, Gate
+from gis.api.processes import jobs, sitepage
 from gis.api.processes.execution import execute
 from gis.api.service import CONNECTIONS, STATEMENT_TIMEOUT_S, THREADS, Service
 from gis.api.styles import routes as styles
@@ -78,6 +79,7 @@ def create_app(
     )
     app.router.redirect_slashes = False
     app.state.access = access
+    app.state.jobs = jobs.Runner(service)
     app.state.tiles = TileCache()
     app.state.facts = mapdata.Facts()
     return health.Watch(app)
@@ -100,7 +102,9 @@ def open_for_serving(settings: Settings) -> Store:
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+    app.state.jobs.start()
     yield
+    await anyio.to_thread.run_sync(app.state.jobs.stop)
     access: Access = app.state.access
     with suppress(StoreError):  # what can't be kept now is lost with the process
         await anyio.to_thread.run_sync(access.trail.flush)
@@ -145,6 +149,8 @@ def _routes(hot: bool) -> list[Route]:
         + history.routes()
         + reports.routes()
         + documents.routes()
+        + jobs.routes()
+        + sitepage.routes()
         + maptiles.routes()
         + tilemeta.routes()
         + styles.routes()

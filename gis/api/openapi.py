@@ -17,6 +17,7 @@ from gis.api.downloads import FORMATS
 from gis.api.filtering import LANGUAGES
 from gis.api.filtering import MOST_LETTERS as WORDS_LETTERS
 from gis.api.ownpaths import TILE_PARAMETERS, own_paths
+from gis.api.processes.jobspaths import CLASSES, execution, job_paths
 from gis.api.providers.features import schema_of
 from gis.api.service import SERVING, Service
 from gis.layers import Layer, Registry
@@ -190,12 +191,12 @@ def openapi_document(service: Service, base: str) -> dict[str, Any]:
         document: dict[str, Any] = get_oas_30(config)
     finally:
         SERVING.reset(token)
-    # every process answers at once: there are no jobs to list
+    # pygeoapi's own jobs have other answers than ours
     paths = {p: o for p, o in document["paths"].items() if not p.startswith("/jobs")}
     document["paths"] = paths
     for path, operations in paths.items():
         _make_true(path, operations)
-    paths |= own_paths(service.registry)
+    paths |= own_paths(service.registry) | job_paths()
     document["components"]["schemas"]["exception"] = EXCEPTION
     document["components"]["parameters"] |= FILTERING | PAGING
     closed = _closed(document)
@@ -206,7 +207,7 @@ def openapi_document(service: Service, base: str) -> dict[str, Any]:
 def conformance(document: dict[str, Any]) -> dict[str, Any]:
     """pygeoapi's list without what this server does not do."""
     kept = [uri for uri in document["conformsTo"] if not any(word in uri for word in NOT_OURS)]
-    return document | {"conformsTo": sorted({*kept, *FILTER_CLASSES})}
+    return document | {"conformsTo": sorted({*kept, *CLASSES, *FILTER_CLASSES})}
 
 
 def queryables(document: dict[str, Any], layer: Layer, registry: Registry) -> dict[str, Any]:
@@ -235,8 +236,7 @@ def queryables(document: dict[str, Any], layer: Layer, registry: Registry) -> di
 def _make_true(path: str, operations: dict[str, Any]) -> None:
     operations.pop("options", None)
     if path.endswith("/execution"):
-        operations["post"]["parameters"] = []
-        operations["post"]["responses"].pop("201", None)  # a job's; there are none
+        execution(operations["post"])
         return
     operations.pop("post", None)
     get = operations.get("get", {})
