@@ -34,6 +34,7 @@ from gis.sources.writing import (
     write_dxf,
     write_flatgeobuf,
     write_geopackage,
+    write_geoparquet,
     write_kml,
     write_shapefile,
 )
@@ -61,6 +62,7 @@ FORMATS = {
     "csv": Format("csv", "text/csv; charset=utf-8", write_csv),
     "gpkg": Format("gpkg", "application/geopackage+sqlite3", write_geopackage),
     "fgb": Format("fgb", "application/vnd.flatgeobuf", write_flatgeobuf),
+    "parquet": Format("parquet", "application/vnd.apache.parquet", write_geoparquet),
     "shp": Format("zip", "application/zip", write_shapefile),
     "geojsonseq": Format("geojsons", "application/geo+json-seq", None, degrees=True),
     "dxf": Format("dxf", "image/vnd.dxf", write_dxf, MOST_DRAWN),

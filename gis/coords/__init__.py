@@ -49,7 +49,7 @@ from gis.coords.normalise import (
     normalise,
     to_metric,
 )
-from gis.coords.prj import frame_from_prj
+from gis.coords.prj import frame_from_prj, projjson_of
 from gis.coords.readings import Reading, possible_readings
 from gis.coords.screening import Screening, screen
 from gis.coords.spelling import norm_frame
@@ -65,6 +65,7 @@ __all__ = [
     "BD09MC",
     "norm_frame",
     "frame_from_prj",
+    "projjson_of",
     "Reading",
     "possible_readings",
     "from_epsg",

@@ -11,6 +11,7 @@ import functools
 import math
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from pyproj import CRS
 from pyproj.exceptions import CRSError
@@ -72,6 +73,11 @@ def frame_from_prj(wkt: str) -> Frame:
     if code is not None:
         return from_epsg(code)
     return _by_parameters(crs)
+
+
+def projjson_of(epsg: int) -> dict[str, Any]:
+    """The frame of an EPSG code as PROJJSON, for files that hold it so (GeoParquet)."""
+    return CRS.from_epsg(epsg).to_json_dict()
 
 
 def _by_parameters(crs: CRS) -> Frame:

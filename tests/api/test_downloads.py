@@ -20,11 +20,14 @@ import psycopg
 import pyogrio.raw
 import pytest
 import shapely
+from pyarrow import parquet
+from pyproj import CRS as CRS_OF
 from small_city import SECOND, browse, building, deliver, fill
 
 from gis.api import downloads
 from gis.layers import Registry
 from gis.settings import Settings
+from gis.sources import open_delivery
 from gis.store import Store
 
 ITEMS = "/collections/buildings/items"
@@ -86,6 +89,87 @@ def test_a_file_holds_what_sql_says(
     if format_ != "shp":
         began = datetime(2023, 5, 31, 16, tzinfo=UTC)
         assert str(columns["valid_from"][0])[:19] == began.isoformat()[:19]
+
+
+@pytest.mark.parametrize("epsg", [4490, 4326, 4547, 4526, 3857])
+def test_geoparquet(client: httpx.Client, city: Store, tmp_path: Path, epsg: int) -> None:
+    """Read by Arrow: metadata of GeoParquet 1.1, x east in every system, types, times in UTC."""
+    path = fetch(client, tmp_path, f="parquet", crs=f"{CRS}{epsg}")
+    table = parquet.read_table(path)
+    geo = json.loads(table.schema.metadata[b"geo"])
+    column = geo["columns"][geo["primary_column"]]
+    assert (geo["version"], geo["primary_column"], column["encoding"]) == (
+        "1.1.0",
+        "geometry",
+        "WKB",
+    )
+    assert CRS_OF(column["crs"]) == CRS_OF(f"EPSG:{epsg}")
+    expected = in_sql(city, epsg)
+    rows = {row["id"]: row for row in table.to_pylist()}
+    assert rows.keys() == expected.keys()
+    shapes = shapely.from_wkb([row["geometry"] for row in rows.values()])
+    assert column["bbox"] == pytest.approx(shapely.total_bounds(shapes).tolist())
+    assert {shape.geom_type for shape in shapes} == set(column["geometry_types"])
+    for row, shape in zip(rows.values(), shapes, strict=True):
+        *values, there = expected[row["id"]]
+        assert [row[n] for n in ("building_id", "storeys", "height_m", "name")] == values
+        assert shapely.equals_exact(*shapely.normalize([shape, there]), 1e-6)
+    began = {row["valid_from"] for row in rows.values()}
+    assert datetime(2023, 5, 31, 16, tzinfo=UTC) in began
+
+
+def test_geoparquet_comes_back_in(client: httpx.Client, registry: Registry, tmp_path: Path) -> None:
+    path = fetch(client, tmp_path, PIPES, f="parquet", crs=CRS + "4547")
+    delivery = open_delivery(path, layer=registry.get("pipe_segments"))
+    [batch] = delivery.batches()
+    assert delivery.declared is not None
+    assert (delivery.format, delivery.declared.name) == ("GeoParquet", "EPSG:4547")
+    assert shapely.get_coordinates(batch.geometry, include_z=True)[:, 2].tolist() == [80.5, 80.25]
+
+
+@pytest.mark.parametrize("epsg", [4490, 4526, 4547])
+@pytest.mark.parametrize("format_", ["gpkg", "fgb", "shp", "csv", "dxf"])
+def test_the_gdal_of_the_system_reads_it(
+    client: httpx.Client, city: Store, tmp_path: Path, format_: str, epsg: int
+) -> None:
+    """Not the GDAL that wrote it: coordinates east first, names, texts."""
+    path = fetch(client, tmp_path, f=format_, crs=f"{CRS}{epsg}")
+    source = f"/vsizip/{path}" if format_ == "shp" else str(path)
+    if format_ == "csv":
+        path = path.rename(tmp_path / "a.csv")
+        source = str(path)
+    words = ["ogr2ogr", "-f", "GeoJSON", "-lco", "RFC7946=NO", "-lco", "COORDINATE_PRECISION=9",
+             *(["-oo", "GEOM_POSSIBLE_NAMES=geometry"] if format_ == "csv" else []),
+             "-t_srs", f"EPSG:{epsg}", "-s_srs", f"EPSG:{epsg}", "/vsistdout/", source]  # fmt: skip
+    told = json.loads(subprocess.run(words, capture_output=True, check=True).stdout)["features"]
+    shapes = [shapely.geometry.shape(f["geometry"]) for f in told]
+    expected = in_sql(city, epsg)
+    assert len(told) == len(expected)
+    theirs = shapely.total_bounds([shape for *_, shape in expected.values()])
+    assert shapely.total_bounds(shapes) == pytest.approx(theirs, abs=1e-3 if epsg > 4500 else 1e-8)
+    if format_ == "dxf":
+        return
+    named = "building_i" if format_ == "shp" else "building_id"
+    numbers = {int(f["properties"]["id"]): f["properties"][named] for f in told}
+    assert numbers == {key: row[0] for key, row in expected.items()}
+
+
+def test_a_drawn_polygon(client: httpx.Client, city: Store, tmp_path: Path) -> None:
+    """The same area in the address and, as CQL2 JSON, in the body."""
+    ring = [(114.0, 32.98), (114.01, 32.98), (114.005, 32.985), (114.0, 32.98)]
+    drawn = shapely.Polygon(ring)
+    inside = {key for key, row in in_sql(city, 4490).items() if shapely.intersects(row[-1], drawn)}
+    asked = f"S_INTERSECTS(geometry, {drawn.wkt})"
+    table = parquet.read_table(fetch(client, tmp_path, f="parquet", filter=asked))
+    assert set(table["id"].to_pylist()) == inside
+    assert 0 < len(inside) < 60
+    area = {"type": "Polygon", "coordinates": [ring]}
+    body = {"op": "s_intersects", "args": [{"property": "geometry"}, area]}
+    answer = client.post(ITEMS, params={"f": "gpkg", "crs": CRS + "4547"}, json=body)
+    assert answer.headers["content-type"] == downloads.FORMATS["gpkg"].media
+    (tmp_path / "drawn.gpkg").write_bytes(answer.content)
+    meta, columns = read(tmp_path / "drawn.gpkg")
+    assert (set(columns["id"]), meta["crs"]) == (inside, "EPSG:4547")
 
 
 def test_ogrinfo_reads_axes_as_they_are(client: httpx.Client, tmp_path: Path) -> None:
@@ -202,7 +286,8 @@ def test_versions_come_with_their_times(client: httpx.Client, tmp_path: Path) ->
     "params",
     [{"f": "gpkg", "resulttype": "hits"}, {"f": "gpkg", "skipGeometry": "true"},
      {"f": "gpkg", "crs": CRS + "2154"}, {"f": "gpkg", "filter": "nothing = 1"},
-     {"f": "csv", "filter": "1e308 * storeys > 0"}, {"f": "parquet"}, {"f": "xyz"}],
+     {"f": "csv", "filter": "1e308 * storeys > 0"}, {"f": "xyz"},
+     {"f": "parquet", "skipGeometry": "true"}],
 )  # fmt: skip
 def test_what_can_not_be_is_refused_and_leaves_nothing(
     client: httpx.Client, params: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
