@@ -37,7 +37,8 @@ class Reject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remark:
-    """A warning about one accepted row. `row` as in Reject; the store adds its key and place."""
+    """A warning about one accepted row. `row` as in Reject, or 0 for the head of the file; the
+    store adds the feature's key and place."""
 
     row: int
     code: str
@@ -69,7 +70,7 @@ class RawBatch:
 
     def raw_row(self, i: int) -> dict[str, Any]:
         """The i-th row as it came, JSON-able."""
-        return {name: _plain(column[i]) for name, column in self.columns.items()}
+        return {name: storable(column[i]) for name, column in self.columns.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,7 @@ class Batch:
 
     def raw_row(self, i: int) -> dict[str, Any]:
         """The i-th row as it came, JSON-able."""
-        return {name: _plain(column[i]) for name, column in self.columns.items()}
+        return {name: storable(column[i]) for name, column in self.columns.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,18 +117,19 @@ class Checked:
     remarks: tuple[Remark, ...] = ()  # about good rows
 
 
-def _plain(value: Any) -> Any:
+def storable(value: Any) -> Any:
+    """The value as JSON can hold it."""
     if isinstance(value, str):
-        return value if value.isascii() else _storable(value)
+        return value if value.isascii() else _whole(value)
     if value is None or isinstance(value, int | bool):
         return value
     if isinstance(value, np.generic):
-        return _plain(value.item())
+        return storable(value.item())
     if isinstance(value, float):
         return value if np.isfinite(value) else str(value)
     return str(value)
 
 
-def _storable(text: str) -> str:
+def _whole(text: str) -> str:
     """Bytes that are no character (surrogates, PEP 383) as \\xff, so that they can be shown."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from gis.coords import norm_frame, to_metric
 from gis.errors import LayerError
-from gis.layers.batch import Batch, Checked, GoodRows
+from gis.layers.batch import Batch, Checked, GoodRows, storable
 from gis.layers.checklist import CHECKS, parameter, severity_of
+from gis.layers.decoding import is_whole, refuse_undecodable
 from gis.layers.mapping import map_columns, unmapped
 from gis.layers.model import Check, Field, Layer
 from gis.layers.nearmiss import near_codes, near_name
@@ -27,10 +28,15 @@ from gis.layers.registry import Registry
 from gis.layers.remarks import Lenient
 from gis.layers.shapes import SHAPE_CHECKS, mend
 from gis.layers.standards import STANDARD_CHECKS
-from gis.layers.values import NotAValueError, converter
+from gis.layers.values import typed_column
 from gis.layers.verdicts import Verdicts
 
 Columns = dict[str, NDArray[np.object_]]
+# by the number of GEOS; the last is that of no geometry, -1
+KINDS = np.array(
+    ["Point", "LineString", "LinearRing", "Polygon", "MultiPoint", "MultiLineString",
+     "MultiPolygon", "GeometryCollection", None], dtype=object,
+)  # fmt: skip
 MULTI = {"Polygon": "MultiPolygon", "LineString": "MultiLineString"}
 MAKE_MULTI: Mapping[str, Callable[..., shapely.Geometry]] = {
     "MultiPolygon": shapely.MultiPolygon,
@@ -64,7 +70,7 @@ def check(
             GEOMETRY_CHECKS[wanted.name](geometry, inside, judge[wanted.name])
         elif wanted.name not in CHECKS:
             raise _unknown_check(layer, wanted)
-    _refuse_undecodable(batch, verdicts)
+    refuse_undecodable(batch, verdicts)
     columns = {
         f.name: _typed(batch, layer, f, mapping, registry, judge, verdicts) for f in layer.fields
     }
@@ -74,7 +80,7 @@ def check(
     keep = verdicts.good
     good = GoodRows(
         layer=layer,
-        columns={name: column[keep] for name, column in columns.items()},
+        columns={n: c if keep.all() else c[keep] for n, c in columns.items()},
         extra=_extra(batch, mapping, keep),
         geometry=geometry[keep],
         rows=batch.rows[keep],
@@ -136,7 +142,7 @@ def _shapes(batch: Batch, layer: Layer, verdicts: Verdicts) -> NDArray[np.object
                             "the height (Z) is missing. Add it")  # fmt: skip
     elif solid.any():
         shapes[solid] = shapely.force_2d(shapes[solid])
-    kinds = np.array([None if g is None else g.geom_type for g in shapes], dtype=object)
+    kinds = KINDS[shapely.get_type_id(shapes)]
     for single, multi in MULTI.items():
         if wanted == multi:
             for i in np.flatnonzero(kinds == single):
@@ -200,24 +206,6 @@ def _inside_city(
 # --- attributes ------------------------------------------------------------------------
 
 
-def _refuse_undecodable(batch: Batch, verdicts: Verdicts) -> None:
-    for name, column in batch.columns.items():
-        for i, value in enumerate(column):
-            if isinstance(value, str) and not value.isascii() and not _whole(value):
-                verdicts.refuse(
-                    i,
-                    "not_decodable",
-                    f"{name} 含有不属于文件编码的字节：{value!a}。请重新录入",
-                    f"{name} holds bytes that are no characters of the file's encoding: "
-                    f"{value!a}. Type it in again",
-                    name,
-                )
-
-
-def _whole(text: str) -> bool:
-    return not any("\ud800" <= c <= "\udfff" or c == "\ufffd" for c in text)
-
-
 def _typed(
     batch: Batch,
     layer: Layer,
@@ -236,16 +224,11 @@ def _typed(
     value_judge = strict if of_key else judge["value" if codelist is None else "code_list"]
     if field.name in mapping:
         source = batch.columns[mapping[field.name]]
-        convert = converter(field, codelist)
-        for i, value in enumerate(source):
-            if value is None:
-                continue
-            try:
-                out[i] = convert(value)
-            except NotAValueError:
-                value_judge.refuse(i, *_not_a_value(field, value, registry))
+        out, wrong = typed_column(field, codelist, source)
+        for i in wrong:
+            value_judge.refuse(i, *_not_a_value(field, source[i], registry))
     if needed:
-        for i in np.flatnonzero([value is None for value in out]).tolist():
+        for i in _empty(out):
             (strict if of_key else judge["required"]).refuse(
                 i,
                 "missing_value",
@@ -260,9 +243,14 @@ def _typed(
     return out
 
 
+def _empty(column: NDArray[np.object_]) -> list[int]:
+    listed = column.tolist()
+    return [i for i, value in enumerate(listed) if value is None] if None in listed else []
+
+
 def _not_a_value(field: Field, value: object, registry: Registry) -> tuple[str, str, str, str]:
     codelist = registry.codelist(field)
-    shown = ascii(value) if isinstance(value, str) and not _whole(value) else value
+    shown = ascii(value) if isinstance(value, str) and not is_whole(value) else value
     if codelist is None:
         return (
             "bad_value",
@@ -294,34 +282,48 @@ _TYPES = {"text": "文本", "integer": "整数", "number": "数", "boolean": "�
 
 
 def _range(field: Field, column: NDArray[np.object_], verdicts: Verdicts) -> None:
-    low, high = field.min, field.max
-    if low is not None or high is not None:
-        for i, value in enumerate(column):
-            if isinstance(value, int | float) and (
-                (low is not None and value < low) or (high is not None and value > high)
-            ):
-                verdicts.refuse(
-                    i,
-                    "out_of_range",
-                    f"{field.title.zh} {value} 超出范围 {low}–{high} {field.unit or ''}。请核对",
-                    f"{field.title.en} {value} is out of range {low} to {high} "
-                    f"{field.unit or ''}. Check it",
-                    field.name,
-                )
+    if field.type not in ("integer", "number") or (field.min is None and field.max is None):
+        return
+    for i in _outside(column, field.min, field.max):
+        verdicts.refuse(
+            i,
+            "out_of_range",
+            f"{field.title.zh} {column[i]} 超出范围 {field.min}–{field.max} {field.unit or ''}"
+            f"。请核对",
+            f"{field.title.en} {column[i]} is out of range {field.min} to {field.max} "
+            f"{field.unit or ''}. Check it",
+            field.name,
+        )
+
+
+def _outside(column: NDArray[np.object_], low: float | None, high: float | None) -> list[int]:
+    """Indices of the numbers that are below `low` or above `high`."""
+    numbers = column.astype(np.float64)  # None becomes NaN, which is neither
+    out = np.zeros(len(column), dtype=bool)
+    if low is not None:
+        out |= numbers < low
+    if high is not None:
+        out |= numbers > high
+    found: list[int] = np.flatnonzero(out).tolist()
+    return found
 
 
 def _pattern(field: Field, column: NDArray[np.object_], verdicts: Verdicts) -> None:
-    if field.pattern:
-        fits = re.compile(field.pattern).search
-        for i, value in enumerate(column):
-            if isinstance(value, str) and not fits(value):
-                verdicts.refuse(
-                    i,
-                    "bad_pattern",
-                    f"{field.title.zh}“{value}”不合编码规则 {field.pattern}。请改正",
-                    f'{field.title.en} "{value}" does not follow {field.pattern}. Correct it',
-                    field.name,
-                )
+    if not field.pattern:
+        return
+    listed = column.tolist()
+    fits = re.compile(field.pattern).search
+    if None not in map(fits, (v for v in listed if isinstance(v, str))):
+        return
+    for i, value in enumerate(listed):
+        if isinstance(value, str) and not fits(value):
+            verdicts.refuse(
+                i,
+                "bad_pattern",
+                f"{field.title.zh}“{value}”不合编码规则 {field.pattern}。请改正",
+                f'{field.title.en} "{value}" does not follow {field.pattern}. Correct it',
+                field.name,
+            )
 
 
 def _declared_area(
@@ -336,17 +338,16 @@ def _declared_area(
     rows = np.flatnonzero(verdicts.good & np.isfinite(declared) & (declared > 0))
     flat = shapely.transform(shapes[rows], lambda xy: to_metric(xy, epsg))
     measured = shapely.area(flat)
-    for i, area in zip(rows.tolist(), measured.tolist(), strict=True):
-        if abs(area - declared[i]) > tolerance * declared[i] + 1.0:
-            verdicts.refuse(
-                i,
-                "area_differs",
-                f"登记面积 {declared[i]:.1f} m²，图形面积 {area:.1f} m²。"
-                f"请核对带号、坐标顺序和单位",
-                f"the declared area is {declared[i]:.1f} m², that of the outline {area:.1f} m². "
-                f"Check zone, axis order and unit",
-                field,
-            )
+    differs = np.abs(measured - declared[rows]) > tolerance * declared[rows] + 1.0
+    for i, area in zip(rows[differs].tolist(), measured[differs].tolist(), strict=True):
+        verdicts.refuse(
+            i,
+            "area_differs",
+            f"登记面积 {declared[i]:.1f} m²，图形面积 {area:.1f} m²。请核对带号、坐标顺序和单位",
+            f"the declared area is {declared[i]:.1f} m², that of the outline {area:.1f} m². "
+            f"Check zone, axis order and unit",
+            field,
+        )
 
 
 def _below_surface(
@@ -355,15 +356,17 @@ def _below_surface(
 ) -> None:  # fmt: skip
     deepest = float(str(parameter(wanted, "max_depth_m")))
     for name in ("from_depth_m", "to_depth_m", "depth_m"):
-        for i, value in enumerate(columns.get(name, ())):
-            if isinstance(value, int | float) and not 0 <= value <= deepest:
-                verdicts.refuse(
-                    i,
-                    "below_surface",
-                    f"埋深 {value} m 不在 0–{deepest} m 之内。请核对",
-                    f"a depth of {value} m is not within 0 to {deepest} m. Check it",
-                    name,
-                )
+        if name not in columns:
+            continue
+        for i in _outside(columns[name], 0, deepest):
+            value = columns[name][i]
+            verdicts.refuse(
+                i,
+                "below_surface",
+                f"埋深 {value} m 不在 0–{deepest} m 之内。请核对",
+                f"a depth of {value} m is not within 0 to {deepest} m. Check it",
+                name,
+            )
 
 
 GEOMETRY_CHECKS: Mapping[
@@ -388,8 +391,8 @@ def _extra(
     names = [n for n in unmapped(mapping, batch.columns) if n not in batch.placing]
     if not names:
         return out
-    for at, i in enumerate(rows.tolist()):
-        raw = batch.raw_row(i)
-        kept = {name: raw[name] for name in names if raw[name] is not None}
+    columns = [list(map(storable, batch.columns[name][keep].tolist())) for name in names]
+    for at, values in enumerate(zip(*columns, strict=True)):
+        kept = {n: v for n, v in zip(names, values, strict=True) if v is not None}
         out[at] = kept or None
     return out

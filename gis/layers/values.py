@@ -9,6 +9,10 @@ import re
 import unicodedata
 from collections.abc import Callable
 from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from gis.layers.model import CodeList, Field
 
@@ -37,6 +41,63 @@ def converter(field: Field, codelist: CodeList | None) -> Callable[[object], Val
             return lambda value: _integer(value, units)
         return lambda value: _number(value, units)
     return {"text": _text, "date": _date, "datetime": _datetime, "boolean": _boolean}[field.type]
+
+
+def typed_column(
+    field: Field, codelist: CodeList | None, column: NDArray[np.object_]
+) -> tuple[NDArray[np.object_], list[int]]:
+    """The column's values typed, None where there is none; and the indices of those that are no
+    values of the field. The same as one call of the converter a value, and many times as fast."""
+    listed = column.tolist()
+    kinds = set(map(type, listed)) - {type(None)}
+    typed, wrong = _at_once(field, listed, kinds), []
+    if typed is None:
+        convert = converter(field, codelist)
+        # equal numbers of two types are not written alike, equal texts are
+        known: dict[Any, Any] = {}
+        if kinds == {str}:
+            known = {value: _tried(convert, value) for value in set(listed) - {None}}
+            known[None] = None
+            typed = list(map(known.__getitem__, listed))
+        else:
+            typed = [None if value is None else _tried(convert, value) for value in listed]
+        wrong = [i for i, value in enumerate(typed) if value is _WRONG] if _WRONG in typed else []
+        for i in wrong:
+            typed[i] = None
+    out: NDArray[np.object_] = np.empty(len(listed), dtype=object)
+    out[:] = typed
+    return out, wrong
+
+
+_WRONG = object()
+_EXACT = 1 << 53  # whole numbers below it pass through a float unaltered
+
+
+def _tried(convert: Callable[[object], Value], value: object) -> Any:
+    try:
+        return convert(value)
+    except NotAValueError:
+        return _WRONG
+
+
+def _at_once(field: Field, listed: list[Any], kinds: set[type]) -> list[Any] | None:
+    """The typed values where nothing is to be done to any but what can be done to all."""
+    if not kinds:
+        return listed
+    if field.type == "number" and kinds == {float}:
+        return listed
+    if field.type == "integer" and kinds == {int}:
+        filled = [v for v in listed if v is not None]
+        return listed if min(filled) > -_EXACT and max(filled) < _EXACT else None
+    if field.type != "text" or kinds != {str}:
+        return None
+    joined = "".join(v for v in listed if v is not None)
+    if not joined.isascii() and not unicodedata.is_normalized("NFC", joined):
+        return None
+    if None in listed:
+        return [None if v is None else v.strip() or None for v in listed]
+    stripped: list[Any] = list(map(str.strip, listed))
+    return [v or None for v in stripped] if "" in stripped else stripped
 
 
 def plain(text: str) -> str:

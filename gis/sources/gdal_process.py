@@ -191,7 +191,6 @@ def opened_stream(request: dict[str, Any]) -> Iterator[tuple[dict[str, Any], lis
     """An iterator of replies."""
     with pyogrio.raw.open_arrow(
         request["source"], layer=request["layer"], batch_size=int(request["size"]),
-        return_fids=True,
     ) as (meta, reader):  # fmt: skip
         pointer = ctypes.pythonapi.PyCapsule_GetPointer
         pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
@@ -228,7 +227,7 @@ def arrow_reply(
         column = array.children[i].contents
         if formats[i] == b"z" and name == geometry:
             shapes = arrow_bytes(column, rows)
-        elif name != "OGC_FID":
+        else:
             described, part = arrow_column(column, formats[i], rows)
             columns.append([name, described])
             parts.append(part)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import shapely
@@ -33,6 +35,12 @@ def number(text: object) -> float | None:
 def numbers(column: NDArray[np.object_], *, angles: bool = False) -> tuple[Floats, list[int]]:
     """The column as floats, NaN where empty; and the indices that are neither. `angles` reads
     degrees, minutes and seconds too."""
+    listed = column.tolist()
+    if set(map(type, listed)) <= {str, float, int}:
+        with contextlib.suppress(ValueError):  # then it shows value by value what is wrong
+            at_once = np.array(list(map(float, listed)), dtype=np.float64)
+            if np.isfinite(at_once).all():
+                return at_once, []
     out = np.full(len(column), np.nan)
     wrong = []
     for i, text in enumerate(column):
@@ -204,6 +212,8 @@ def without(batch: RawBatch, wrong: Wrong, more: tuple[Reject, ...] = ()) -> Raw
                wkt=r.wkt)
         for i, r in wrong.items()
     )  # fmt: skip
+    if not wrong:
+        return replace(batch, rejects=(*batch.rejects, *more))
     keep = np.ones(len(batch), dtype=bool)
     keep[list(wrong)] = False
     return RawBatch(

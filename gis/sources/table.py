@@ -17,18 +17,17 @@ from gis.coords import Frame
 from gis.errors import SourceError
 from gis.layers.batch import RawBatch, Reject
 from gis.layers.model import Layer
-from gis.sources.columns import BATCH, by_name
+from gis.sources.columns import by_name, texts
 from gis.sources.delivery import Delivery, file_digest
-from gis.sources.garbled import LOST, find_mend, no_mend
+from gis.sources.garbled import find_mend, no_mend
 from gis.sources.placing import Wrong, lines, place_points, shapes_from_wkt, without
 from gis.sources.sandbox import Sandbox
+from gis.sources.separated import chunks, header, parsed, readlines
 from gis.sources.texts import decode, find_encoding
 from gis.sources.vector import batches, one_of, to_batch
 from gis.sources.wellknown import LOOKED_AT, Texts, shape_column, stated_frame
 
 PROBE = 1 << 22  # bytes from which the encoding is found
-MAX_LINE = 16 << 20  # characters; the outline of a province as WKT has a few million
-csv.field_size_limit(MAX_LINE)
 # What departments call their coordinate columns, lower case, without blanks and brackets.
 EAST = ("东坐标", "东", "横坐标", "e", "east", "easting")
 NORTH = ("北坐标", "北", "纵坐标", "n", "north", "northing")
@@ -75,14 +74,14 @@ def open_table(
     # a probe cut inside a character must not count against an encoding
     found = find_encoding(probe[: probe.rfind(b"\n") + 1] or probe, path.name, encoding)
     with _text(path, found) as text:
-        first = next(_lines(text, path.name), "")
+        first = next(readlines(text, path.name), "")
     separator = separator_of(first)
     came = _unique(next(csv.reader([first], delimiter=separator), []), path.name)
     sample = decode(probe[: 1 << 16], found).replace(separator, "\n").splitlines()
     mend = find_mend([*came, *sample], words)
     names = [mend(name) for name in came]
     with _text(path, found) as text:
-        rows = _rows(csv.reader(_lines(text, path.name), delimiter=separator), path.name)
+        rows = parsed(readlines(text, path.name), separator, path.name)
         first_rows = [row for row in islice(rows, 1, LOOKED_AT) if len(row) == len(names)]
     seen = by_name(names, first_rows)
     places, wkt = _places(names, layer, path.name, seen)
@@ -90,14 +89,20 @@ def open_table(
 
     def read(frame: Frame | None) -> Iterator[RawBatch]:
         with _text(path, found) as text:
-            rows = _rows(csv.reader(_lines(text, path.name), delimiter=separator), path.name)
-            next(rows)
+            header(text, separator, path.name)
             number = 1
-            while chunk := list(islice(rows, BATCH)):
+            for columns, rows in chunks(text, separator, len(names), path.name):
                 if mend != no_mend:
-                    chunk = [[mend(value) for value in row] for row in chunk]
-                yield _batch(chunk, number, names, places, wkt, frame, path.name)
-                number += len(chunk)
+                    columns = columns and [list(map(mend, column)) for column in columns]
+                    rows = [list(map(mend, row)) for row in rows]
+                if columns is None:
+                    yield _batch(rows, number, names, places, wkt, frame, path.name)
+                    number += len(rows)
+                else:
+                    last = number + len(columns[0])
+                    listed = np.arange(number, last, dtype=np.int64)
+                    yield _whole(columns, listed, names, places, wkt, frame, path.name)
+                    number = last
 
     return Delivery(
         path=path,
@@ -148,30 +153,6 @@ def open_spreadsheet(path: Path, member: str | None, *, layer: Layer) -> Deliver
         evidence=evidence,
         read=read,
     )
-
-
-def _lines(text: io.TextIOWrapper, source: str) -> Iterator[str]:
-    """Line by line. Raises SourceError for one that no table would have, before it is read."""
-    while line := text.readline(MAX_LINE):
-        if len(line) == MAX_LINE:
-            raise SourceError(
-                zh=f"{source} 有一行超过 {MAX_LINE >> 20} M 字符，不是表格。请检查引号和换行",
-                en=f"{source} has a line of more than {MAX_LINE >> 20} M characters: no table. "
-                "Check quotes and line ends",
-                source=source,
-            )
-        yield line if LOST not in line else no_mend(line)
-
-
-def _rows(reader: Iterator[list[str]], source: str) -> Iterator[list[str]]:
-    try:
-        yield from reader
-    except csv.Error as exc:
-        raise SourceError(
-            zh=f"{source} 不是完好的 CSV：{exc}。请检查引号后重新导出",
-            en=f"{source} is no whole CSV: {exc}. Check its quotes and export it again",
-            source=source,
-        ) from exc
 
 
 def _text(path: Path, encoding: str) -> io.TextIOWrapper:
@@ -261,15 +242,20 @@ def _batch(
             numbers.append(number)
         elif row:
             ragged.append(_ragged(number, row, names))
-    columns = by_name(names, good)
+    rows = np.array(numbers, dtype=np.int64)
+    listed = list(map(list, zip(*good, strict=True))) or [[] for _ in names]
+    return _whole(listed, rows, names, places, wkt, frame, source, tuple(ragged))
+
+
+def _whole(
+    listed: Sequence[list[str]], rows: NDArray[np.int64], names: list[str],
+    places: tuple[Place, ...], wkt: str | None, frame: Frame | None, source: str,
+    ragged: tuple[Reject, ...] = (),
+) -> RawBatch:  # fmt: skip
+    columns = {name: texts(column) for name, column in zip(names, listed, strict=True)}
     shapes, wrong, placing = _shapes(columns, places, wkt, frame, source)
-    batch = RawBatch(
-        columns=columns,
-        geometry=shapes,
-        rows=np.array(numbers, dtype=np.int64),
-        placing=placing,
-    )
-    return without(batch, wrong, tuple(ragged))
+    batch = RawBatch(columns=columns, geometry=shapes, rows=rows, placing=placing)
+    return without(batch, wrong, ragged)
 
 
 def _shapes(

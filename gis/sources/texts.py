@@ -98,6 +98,9 @@ def _codec(name: str | None) -> str | None:
 
 
 def _lost(data: bytes, encoding: str) -> int:
+    with contextlib.suppress(UnicodeDecodeError):
+        data.decode(encoding)
+        return 0
     text = data.decode(encoding, "surrogateescape")
     return sum("\udc80" <= c <= "\udcff" for c in text) if not text.isascii() else 0
 

@@ -10,11 +10,11 @@ Whatever happens inside, a kill included, the database holds all of it or nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -22,112 +22,49 @@ import shapely
 from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 from psycopg.types.json import Jsonb
 
-from gis.errors import Conflict, StoreError, UnknownFrame, UnknownLayer
+from gis.errors import Conflict, StoreError, UnknownLayer
 from gis.layers.batch import GoodRows, Reject, Remark
-from gis.layers.model import Layer
-from gis.store.copying import good_rows, rejected_rows, remarked_rows
+from gis.layers.checklist import CHECKS, severity_of
+from gis.layers.model import FieldType, Layer
+from gis.store.copying import refuse_wrong, rejected_rows, remarked_rows
+from gis.store.head import Counts, DeliveryHead
+from gis.store.incoming import Incoming
 from gis.store.likeness import alike, tolerance_m
 from gis.store.pool import Store
 from gis.store.queries import layer_table, query
-from gis.store.tables import column_type, ensure_indexes, key_sequence
+from gis.store.sending import Sender
+from gis.store.tables import column_type, ensure_indexes, key_sequence, never_filled
 from gis.store.topology import Inspection, key_pairs
 from gis.store.translate import pg_errors
 
-Mode = Literal["full", "upsert", "delete"]
-# A mode is the list of queries that carry it out.
-STEPS: Mapping[Mode, tuple[str, ...]] = {
-    "full": ("close_changed", "close_missing", "open_new"),
-    "upsert": ("close_changed", "open_new"),
-    "delete": ("close_named",),
-}
+__all__ = ["Counts", "DeliveryHead", "Loading", "begin", "lock_layer"]
+
 NEAR_AT_ONCE = 20_000
-WORTH_ANALYZING = 500
+WORTH_ANALYZING, SHARE_WORTH_ANALYZING = 500, 0.05
 FEW_CLOSED = 20  # features a full delivery may end whatever share of the layer they are
 LONGEST_WAIT = "120s"  # for another delivery of the same layer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryHead:
-    """What is known of a delivery before its rows.
-
-    `as_of` is the valid time of its state (aware); None = now. `frame` has at least `name`
-    and `accuracy_m`, else UnknownFrame: no coordinate enters without them. `allow_closing`: the
-    sender means it that a full delivery ends more than the layer's `max_closed_share`.
-    """
-
-    layer: Layer
-    source: str
-    digest: str
-    mode: Mode
-    frame: Mapping[str, Any]
-    department: str | None = None
-    person: str | None = None
-    as_of: datetime | None = None
-    allow_closing: bool = False
-
-    def __post_init__(self) -> None:
-        if not self.frame.get("name") or self.frame.get("accuracy_m") is None:
-            raise UnknownFrame(
-                zh=f"{self.source} 没有写明坐标系和精度，不能入库。请用 --crs 指定",
-                en=f"{self.source} states no frame and accuracy and can't be stored. Pass --crs",
-                source=self.source,
-            )
-        if self.mode not in STEPS:
-            raise StoreError(
-                zh=f"没有 {self.mode} 这种更新方式；可用：{', '.join(STEPS)}",
-                en=f"there is no mode {self.mode}; there are: {', '.join(STEPS)}",
-                mode=self.mode,
-            )
-        if self.as_of is not None and self.as_of.tzinfo is None:
-            raise StoreError(
-                zh=f"as_of {self.as_of} 没有时区",
-                en=f"as_of {self.as_of} has no time zone",
-                as_of=self.as_of,
-            )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """What came of a delivery. accepted = new + changed + unchanged, always.
-
-    `closed` are features the delivery ended: in `full` those it no longer holds, in `delete`
-    those it names (which are its `changed`; a name that is not there is `unchanged`). `kept` are
-    features that a full delivery would have ended, had it not held a refused row of theirs.
-    `refused`: rows the store itself refused, by reason; `warnings`: what was found about accepted
-    ones, by code.
-    """
-
-    delivery: int
-    as_of: datetime
-    new: int
-    changed: int
-    unchanged: int
-    closed: int
-    quarantined: int
-    accepted: int
-    kept: int = 0
-    refused: Mapping[str, int] = field(default_factory=dict)
-    warnings: Mapping[str, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.accepted != self.new + self.changed + self.unchanged:
-            raise StoreError(
-                zh=f"第 {self.delivery} 次交付的行数对不上：{self}",
-                en=f"the rows of delivery {self.delivery} do not add up: {self}",
-                delivery=self.delivery,
-            )
-
-
 @dataclass(slots=True)
 class Loading:
-    """A delivery being loaded. `connection` is its transaction, for what belongs to it."""
+    """A delivery being loaded. What is added is stored while the caller prepares the next rows."""
 
-    connection: psycopg.Connection
     head: DeliveryHead
     delivery: int
     as_of: datetime
     features: int  # current features of the layer before it
-    counts: Counts | None = field(default=None)
+    counts: Counts | None
+    _connection: psycopg.Connection
+    _sender: Sender
+    _incoming: Incoming
+    _remarked: set[int] = field(default_factory=set)
+    _refused: int = 0  # rows whose business key could be read
+
+    @property
+    def connection(self) -> psycopg.Connection:
+        """The delivery's transaction, for what belongs to it; all that was added is in it."""
+        self._sender.finish()
+        return self._connection
 
     def add(self, good: GoodRows) -> None:
         """Take rows that passed. Raises LayerError or StoreError where they are not what
@@ -139,8 +76,8 @@ class Loading:
                 layer=good.layer.id,
             )
         if len(good):
-            statement = query("batch_copy", columns=_names(self.head.layer.field_names))
-            self._copy(statement, good_rows(good))
+            refuse_wrong(good)
+            self._sender.send(self._incoming.take(good))
 
     def reject(self, rejects: Sequence[Reject], keys: Sequence[tuple[Any, ...]] = ()) -> None:
         """Put refused rows on record. `keys`: the business keys of those where it could be read;
@@ -148,6 +85,7 @@ class Loading:
         if rejects:
             self._copy(query("quarantine_copy"), rejected_rows(self.delivery, rejects))
         if keys:
+            self._refused += len(keys)
             names = self.head.layer.key
             values = SQL(", ").join([Placeholder()] * len(names))
             with self.connection.cursor() as cur:
@@ -156,6 +94,7 @@ class Loading:
     def remark(self, remarks: Sequence[Remark]) -> None:
         """Put warnings about rows on record, for those that are accepted in the end."""
         if remarks:
+            self._remarked.update(r.row for r in remarks)
             self._copy(query("remark_copy"), remarked_rows(remarks))
 
     def apply(self) -> Counts:
@@ -164,14 +103,11 @@ class Loading:
         Raises Conflict where a full delivery without one good row would end the whole layer, or
         one would end more of it than the layer lets go unasked.
         """
-        layer, run = self.head.layer, self.connection.execute
-        table, keys = layer_table(layer.id), _keys(layer)
+        self.connection.execute(query("delivery_whole"))
         refused = self._inspect()
-        run(query("batch_match", table=table, batch_key=keys["batch"], old_key=keys["old"]))
-        self._recognise_same_geometry()
-        run(query("batch_revive", table=table, batch_key=keys["batch"], old_key=keys["old"]))
-        accepted, absent, changed = self._row(query("batch_count"))
+        accepted = self._incoming.lines - sum(refused.values())
         if self.head.mode == "full" and accepted == 0 and self.features:
+            layer = self.head.layer
             raise Conflict(
                 zh=f"全量交付里没有一行合格，会清空图层 {layer.id} 的 {self.features} 个要素。"
                 f"请修正文件，或改用 --mode upsert",
@@ -179,22 +115,19 @@ class Loading:
                 f"features of layer {layer.id}. Mend the file, or use --mode upsert",
                 layer=layer.id,
             )
-        done = {step: self._step(step) for step in STEPS[self.head.mode]}
-        if self.head.mode == "delete":
-            new, changed, closed = 0, done["close_named"], done["close_named"]
+        if self._incoming.straight:
+            done = {"new": accepted, "changed": 0, "closed": 0}
         else:
-            new, closed = absent, done.get("close_missing", 0)
-            self._refuse_closing(closed)
+            done = self._carry_out(accepted)
         figures = {
             "accepted": accepted,
-            "new": new,
-            "changed": changed,
-            "unchanged": accepted - new - changed,
-            "closed": closed,
-            "kept": self._kept(table, keys) if self.head.mode == "full" else 0,
+            **done,
+            "unchanged": accepted - done["new"] - done["changed"],
+            "kept": self._kept() if self.head.mode == "full" and (self._refused or refused) else 0,
         }
-        self._keep_books(figures, refused, touched=sum(done.values()))
-        return self.counts  # type: ignore[return-value]  # just set
+        self._keep_books(figures, refused)
+        assert self.counts is not None  # just made
+        return self.counts
 
     # --- steps -----------------------------------------------------------------------------
 
@@ -204,6 +137,27 @@ class Loading:
 
     def _row(self, statement: Composed, params: Mapping[str, Any] | None = None) -> Any:
         return self.connection.execute(statement, params).fetchone()
+
+    def _carry_out(self, accepted: int) -> dict[str, int]:
+        """The mode, step by step: how many features are new, changed and closed."""
+        if self.head.mode == "delete":
+            closed = self._step("close_named")
+            return {"new": 0, "changed": closed, "closed": closed}
+        self._recognise_same_geometry()
+        absent, changed = self._row(query("batch_count"))
+        if absent:
+            keys, table = _keys(self.head.layer), layer_table(self.head.layer.id)
+            revive = query("batch_revive", table=table, batch_key=keys["b"], old_key=keys["old"])
+            self.connection.execute(revive)
+        if changed:
+            self._step("close_changed")
+        closed = 0
+        if self.head.mode == "full" and accepted - absent != self.features:
+            closed = self._step("close_missing")
+            self._refuse_closing(closed)
+        if absent or changed:
+            self._step("open_new")
+        return {"new": absent, "changed": changed, "closed": closed}
 
     def _refuse_closing(self, closed: int) -> None:
         """A part sent as the whole would end what it leaves out; the transaction takes it back."""
@@ -225,16 +179,20 @@ class Loading:
             max_closed_share=layer.max_closed_share,
         )
 
-    def _kept(self, table: Composable, keys: Mapping[str, Composed]) -> int:
-        statement = query("kept_count", table=table, kept_key=keys["kept"], old_key=keys["old"])
-        return int(self._row(statement)[0])
+    def _kept(self) -> int:
+        keys, table = _keys(self.head.layer), layer_table(self.head.layer.id)
+        parts = {"kept_key": keys["kept"], "old_key": keys["old"], "batch_key": keys["b"]}
+        return int(self._row(query("kept_count", table=table, **parts))[0])
 
     def _step(self, name: str) -> int:
         layer = self.head.layer
-        parts: dict[str, Any] = {"table": layer_table(layer.id)}
+        keys, table = _keys(layer), layer_table(layer.id)
+        parts: dict[str, Composable] = {"table": table}
         params: dict[str, Any] = {"as_of": self.as_of, "delivery": self.delivery}
+        if name in ("close_missing", "close_named"):
+            parts |= {"batch_key": keys["b"], "old_key": keys["old"]}
         if name == "close_missing":
-            parts |= {"kept_key": _keys(layer)["kept"], "old_key": _keys(layer)["old"]}
+            parts["kept_key"] = keys["kept"]
         if name == "open_new":
             parts["columns"] = _names(layer.field_names)
             parts["batch_columns"] = _names(layer.field_names, "b")
@@ -243,15 +201,21 @@ class Loading:
 
     def _inspect(self) -> dict[str, int]:
         """Look at the rows together. Returns how many were refused, by reason."""
-        layer = self.head.layer
-        twice = self._refuse_duplicates()
+        layer, repeated = self.head.layer, self._incoming.repeated()
+        if self._incoming.straight and (len(repeated) or self._remarked):
+            self._incoming.call_back(repeated, sorted(self._remarked))
+        twice = self._refuse_duplicates() if len(repeated) else 0
         refused = Inspection(
             connection=self.connection, layer=layer, delivery=self.delivery, mode=self.head.mode
         ).make()
-        self.connection.execute(
-            query("remark_keep", key_pairs=key_pairs(layer.key, "b")), {"delivery": self.delivery}
-        )
-        return {"duplicate_key": twice, **refused} if twice else refused
+        if twice:
+            refused = {"duplicate_key": twice, **refused}
+        if refused:
+            self._incoming.drop_refused()
+        if self._remarked:
+            statement = query("remark_keep", key_pairs=key_pairs(layer.key, "b"))
+            self.connection.execute(statement, {"delivery": self.delivery})
+        return refused
 
     def _refuse_duplicates(self) -> int:
         layer = self.head.layer
@@ -283,15 +247,16 @@ class Loading:
         if lines:
             self.connection.execute(query("batch_same"), {"lines": lines})
 
-    def _keep_books(
-        self, figures: Mapping[str, int], refused: Mapping[str, int], *, touched: int
-    ) -> None:
+    def _keep_books(self, figures: Mapping[str, int], refused: Mapping[str, int]) -> None:
         layer = self.head.layer
         table = layer_table(layer.id)
-        if ensure_indexes(self.connection, layer) or touched > WORTH_ANALYZING:
+        touched = figures["new"] + figures["changed"] + figures["closed"]
+        first = ensure_indexes(self.connection, layer)
+        if first or touched > max(WORTH_ANALYZING, self.features * SHARE_WORTH_ANALYZING):
             self.connection.execute(query("layer_analyze", table=table))
         params = {**figures, "delivery": self.delivery}
-        if touched and self._row(query("overlapping", table=table), params) is not None:
+        meets = touched and not self._incoming.straight  # what is first meets nothing
+        if meets and self._row(query("overlapping", table=table), params) is not None:
             raise StoreError(
                 zh=f"图层 {layer.id} 有要素在同一时刻存在两个版本，交付已撤回。请报告此错误",
                 en=f"a feature of layer {layer.id} would have two versions at one time; the "
@@ -313,51 +278,94 @@ class Loading:
 
 
 @contextmanager
-def begin(store: Store, head: DeliveryHead, *, dry_run: bool = False) -> Iterator[Loading]:
+def begin(
+    store: Store,
+    head: DeliveryHead,
+    *,
+    dry_run: bool = False,
+    waiting: Callable[[], None] = lambda: None,
+    longest_wait: str = LONGEST_WAIT,
+) -> Iterator[Loading]:
     """One delivery, in one transaction. It is kept if `apply` was called and nothing was
     raised; with `dry_run` it is never kept, but its counts are those it would have.
+    `waiting` is called where another delivery of the layer is under way and this one queues up.
 
     Raises Conflict for an `as_of` in the future or before the layer's newest delivery, Busy
     where another delivery of the layer takes too long, UnknownLayer where it has no table.
     """
     doing = pg_errors(f"装载图层 {head.layer.id}", f"load layer {head.layer.id}")
     with doing, store.pool.connection() as conn, conn.transaction() as transaction:
-        as_of, features = _place_in_time(conn, head)
-        columns = [
-            SQL(" ").join((Identifier(f.name), column_type(f.type))) for f in head.layer.fields
-        ]
-        conn.execute(query("batch_create", columns=SQL(", ").join(columns)))
-        key = [
-            SQL(" ").join((Identifier(name), column_type(head.layer.field(name).type)))
-            for name in head.layer.key
-        ]
-        conn.execute(query("kept_create", columns=SQL(", ").join(key)))
-        conn.execute(query("remark_create"))
-        row = conn.execute(
-            query("delivery_open"),
-            {
-                "layer": head.layer.id,
-                "source": head.source,
-                "digest": head.digest,
-                "department": head.department,
-                "person": head.person,
-                "mode": head.mode,
-                "as_of": as_of,
-                "frame": Jsonb(dict(head.frame)),
-            },
-        ).fetchone()
-        assert row is not None
-        loading = Loading(conn, head, row[0], as_of, features)
-        yield loading
+        newest = lock_layer(conn, head.layer.id, waiting=waiting, longest_wait=longest_wait)
+        as_of, features = _place_in_time(head, *newest)
+        delivery = _opened(conn, head, as_of)
+        incoming = Incoming(
+            connection=conn,
+            layer=head.layer,
+            delivery=delivery,
+            as_of=as_of,
+            matching=head.mode != "delete",
+            straight=_straight(conn, head, dry_run=dry_run),
+        )
+        with closing(Sender()) as sender:
+            loading = Loading(head, delivery, as_of, features, None, conn, sender, incoming)
+            yield loading
+            sender.finish()
         if dry_run or loading.counts is None:
             raise psycopg.Rollback(transaction)
 
 
-def lock_layer(conn: psycopg.Connection, layer_id: str) -> tuple[int | None, Any, datetime, int]:
-    """Hold the layer's deliveries until the transaction ends. Returns the newest delivery's id
-    and as_of (None where there is none), the database's clock, and the current features."""
-    conn.execute(query("delivery_lock_timeout"), {"longest": LONGEST_WAIT})
-    conn.execute(query("delivery_lock"), {"layer": layer_id})
+def _opened(conn: psycopg.Connection, head: DeliveryHead, as_of: datetime) -> int:
+    """The places for a delivery's rows, and its line of the ledger."""
+    layer = head.layer
+    columns = [_declared(f.name, f.type) for f in layer.fields]
+    key = [_declared(name, layer.field(name).type) for name in layer.key]
+    conn.execute(query("delivery_memory"))
+    conn.execute(query("batch_create", columns=SQL(", ").join(columns)))
+    conn.execute(query("matched_create"))
+    conn.execute(query("kept_create", columns=SQL(", ").join(key)))
+    conn.execute(query("remark_create"))
+    row = conn.execute(
+        query("delivery_open"),
+        {
+            "layer": layer.id,
+            "source": head.source,
+            "digest": head.digest,
+            "department": head.department,
+            "person": head.person,
+            "mode": head.mode,
+            "as_of": as_of,
+            "frame": Jsonb(dict(head.frame)),
+        },
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _straight(conn: psycopg.Connection, head: DeliveryHead, *, dry_run: bool) -> bool:
+    """Whether the rows may go straight into the layer's table: nothing is there to be compared
+    with, no check looks at them together first, and they are to stay."""
+    layer = head.layer
+    together = [c.name for c in layer.checks if CHECKS[c.name].stage == "set"]
+    looked_at = any(severity_of(layer, name) != "off" for name in together)
+    if dry_run or head.mode == "delete" or looked_at:
+        return False
+    return never_filled(conn, layer)
+
+
+def lock_layer(
+    conn: psycopg.Connection,
+    layer_id: str,
+    *,
+    waiting: Callable[[], None] = lambda: None,
+    longest_wait: str = LONGEST_WAIT,
+) -> tuple[int | None, Any, datetime, int]:
+    """Hold the layer's deliveries until the transaction ends; `waiting` is called where they are
+    held by another. Returns the newest delivery's id and as_of (None where there is none), the
+    database's clock, and the current features."""
+    conn.execute(query("delivery_lock_timeout"), {"longest": longest_wait})
+    if conn.execute(query("delivery_lock_now"), {"layer": layer_id}).fetchone() != (True,):
+        waiting()
+        conn.execute(query("delivery_lock"), {"layer": layer_id})
     row = conn.execute(query("delivery_newest"), {"layer": layer_id}).fetchone()
     if row is None:
         raise UnknownLayer(
@@ -368,8 +376,9 @@ def lock_layer(conn: psycopg.Connection, layer_id: str) -> tuple[int | None, Any
     return row[0], row[1], row[2], row[3]
 
 
-def _place_in_time(conn: psycopg.Connection, head: DeliveryHead) -> tuple[datetime, int]:
-    newest, newest_as_of, now, features = lock_layer(conn, head.layer.id)
+def _place_in_time(
+    head: DeliveryHead, newest: int | None, newest_as_of: Any, now: datetime, features: int
+) -> tuple[datetime, int]:
     as_of = head.as_of or now
     if as_of > now:
         raise Conflict(
@@ -390,6 +399,10 @@ def _place_in_time(conn: psycopg.Connection, head: DeliveryHead) -> tuple[dateti
             as_of=as_of,
         )
     return as_of, features
+
+
+def _declared(name: str, kind: FieldType) -> Composed:
+    return SQL(" ").join((Identifier(name), column_type(kind)))
 
 
 def _names(names: Sequence[str], table: str | None = None) -> Composed:

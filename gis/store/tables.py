@@ -96,6 +96,13 @@ def ensure_indexes(conn: psycopg.Connection, layer: Layer) -> bool:
     return True
 
 
+def never_filled(conn: psycopg.Connection, layer: Layer) -> bool:
+    """Whether the layer is as it was made: no version in it, and no indexes."""
+    if conn.execute(query("layer_indexed"), {"table": _qualified(layer)}).fetchone() == (True,):
+        return False
+    return conn.execute(query("layer_empty", table=layer_table(layer.id))).fetchone() == (True,)
+
+
 def key_sequence(layer_id: str) -> str:
     """Name of the sequence that numbers the layer's features, as `nextval` takes it."""
     return Identifier(SCHEMA, f"{layer_id}_key_seq").as_string()

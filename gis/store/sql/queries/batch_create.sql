@@ -1,6 +1,6 @@
 -- rows of one delivery on their way in; the diff against the layer is one statement over it
 CREATE TEMP TABLE batch (
-    line bigint GENERATED ALWAYS AS IDENTITY,
+    line bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     n bigint NOT NULL,
     {columns},
     extra jsonb,

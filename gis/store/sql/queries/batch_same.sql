@@ -1,4 +1,3 @@
 -- found to be the same within the layer's tolerance (a join: ANY would be tried row by row)
-UPDATE matched SET same_geometry = true
-FROM unnest(%(lines)s::bigint[]) AS same(line)
+DELETE FROM matched USING unnest(%(lines)s::bigint[]) AS same(line)
 WHERE matched.line = same.line

@@ -2,4 +2,4 @@
 UPDATE {table} AS old
 SET valid = tstzrange(lower(old.valid), %(as_of)s), closed_by = %(delivery)s
 FROM matched AS m
-WHERE old.version_id = m.version_id AND NOT (m.same_attributes AND m.same_geometry)
+WHERE old.version_id = m.version_id

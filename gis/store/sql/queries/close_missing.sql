@@ -3,7 +3,7 @@
 UPDATE {table} AS old
 SET valid = tstzrange(lower(old.valid), %(as_of)s), closed_by = %(delivery)s
 WHERE upper_inf(old.valid) AND NOT EXISTS (
-    SELECT FROM matched AS m WHERE m.version_id = old.version_id
+    SELECT FROM batch AS b WHERE ROW({batch_key}) = ROW({old_key})
 ) AND NOT EXISTS (
     SELECT FROM kept AS k WHERE ROW({kept_key}) = ROW({old_key})
 )

@@ -2,4 +2,4 @@
 SELECT count(*) FROM {table} AS old
 WHERE upper_inf(old.valid)
     AND EXISTS (SELECT FROM kept AS k WHERE ROW({kept_key}) = ROW({old_key}))
-    AND NOT EXISTS (SELECT FROM matched AS m WHERE m.version_id = old.version_id)
+    AND NOT EXISTS (SELECT FROM batch AS b WHERE ROW({batch_key}) = ROW({old_key}))

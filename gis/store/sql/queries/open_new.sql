@@ -3,5 +3,4 @@ INSERT INTO {table} (key, {columns}, extra, geom, valid, opened_by, content_hash
 SELECT coalesce(m.key, nextval(%(sequence)s::regclass)), {batch_columns}, b.extra, b.geom,
     tstzrange(%(as_of)s, NULL), %(delivery)s, b.content_hash, b.accuracy_m, b.place_code
 FROM batch AS b JOIN matched AS m USING (line)
-WHERE m.version_id IS NULL OR NOT (m.same_attributes AND m.same_geometry)
 ORDER BY b.place_code, b.line

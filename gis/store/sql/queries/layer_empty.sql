@@ -1,0 +1,2 @@
+-- whether the layer has never held a version
+SELECT NOT EXISTS (SELECT FROM {table})
