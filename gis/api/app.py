@@ -42,10 +42,12 @@ from gis.api.processes.execution import execute
 from gis.api.service import CONNECTIONS, STATEMENT_TIMEOUT_S, THREADS, Service
 from gis.api.styles import routes as styles
 from gis.api.tilecache import TileCache
+from gis.api.tileversions import Newest
 from gis.errors import OneMapError, StoreError
 from gis.layers import Registry, load_registry
 from gis.settings import Settings
 from gis.store import Store, open_store
+from gis.store.vectortiles import versions_at
 
 Endpoint = Callable[[Request], Response]
 
@@ -81,6 +83,7 @@ def create_app(
     app.state.access = access
     app.state.jobs = jobs.Runner(service)
     app.state.tiles = TileCache()
+    app.state.newest = Newest(lambda: versions_at(store, registry.layers.values()))
     app.state.facts = mapdata.Facts()
     return health.Watch(app)
 

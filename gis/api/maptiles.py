@@ -14,15 +14,17 @@ from starlette.routing import Route
 from gis.api.answers import CHECK_AGAIN, Packed, answer, pack, packed_answer
 from gis.api.config import MVT
 from gis.api.filtering import FILTER, read_filter
+from gis.api.limits import taken_box
 from gis.api.parameters import single, truth
 from gis.api.refusals import bad_value, no_grid, no_number, unknown_parameter
 from gis.api.service import Service, service_of
 from gis.api.tilecache import TileCache, Version
+from gis.api.tileversions import Newest
 from gis.coords.matrixsets import MATRIX_SETS, MatrixSet
 from gis.layers import City, Layer, Registry
 from gis.store import Instant, Store, When, parse_datetime
 from gis.store.filters import Node
-from gis.store.vectortiles import TileQuery, make_tile, touched_since, versions_at
+from gis.store.vectortiles import EXACT_FROM, TileQuery, make_tile, touched_since, versions_at
 from gis.tiles.mvtlayers import known_fields
 
 CONTENT = ("datetime", "properties", "labels", *FILTER)  # what changes what is in a tile
@@ -143,15 +145,30 @@ def _tile(
         )
         for layer in layers
     )  # fmt: skip
-    versions = versions_at(service.store, layers, asked.when) if asked.has_version else {}
+    versions = _versions(request, service.store, layers, asked)
     cache: TileCache = request.app.state.tiles
     found = [_packed(cache, service.store, q, asked, versions.get(q.layer.id)) for q in queries]
+    for q, packed in zip(queries, found, strict=True):
+        if packed.body and z >= EXACT_FROM:  # below, corners are left out: no large-scale map
+            taken_box(q.layer, grid.box(z, col, row))
     full = [packed for packed in found if packed.body]
     if not full:
         return Response(status_code=204, headers={"Cache-Control": CHECK_AGAIN})
     if len(full) == 1:
         return packed_answer(request, full[0], MVT)
     return answer(request, b"".join(packed.plain() for packed in full), MVT)
+
+
+def _versions(
+    request: Request, store: Store, layers: Sequence[Layer], asked: TilesAsked
+) -> Mapping[str, int]:
+    """Layer id -> the delivery whose state is asked for; empty where it has no such name."""
+    if not asked.has_version:
+        return {}
+    if asked.when is None:
+        newest: Newest = request.app.state.newest
+        return newest.versions()
+    return versions_at(store, layers, asked.when)
 
 
 def _packed(

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from time import sleep
 from typing import Any
 
 import httpx
@@ -18,6 +21,7 @@ from gis.api.answers import pack
 from gis.api.app import create_app
 from gis.api.tilecache import ENTRY_BYTES, TileCache
 from gis.api.tilemeta import matrix_set_document
+from gis.api.tileversions import Newest
 from gis.coords.matrixsets import CGCS2000, MATRIX_SETS, WEB_MERCATOR, MatrixSet
 from gis.layers import Registry
 from gis.settings import Settings
@@ -216,7 +220,7 @@ def test_a_delivery_in_the_midst_of_building_is_not_mistaken(
     as the state of the version that was asked."""
     layer = registry.get("buildings")
     path = f"/collections/buildings/tiles/{place(z=20, lon=114.0001, lat=32.98007)}"
-    asked = maptiles.versions_at
+    asked = Newest.versions
     late = [building(i, height_m=50.0) for i in range(61)]
     pending = [lambda: deliver(store, layer, late, SECOND.replace(month=10))]
 
@@ -226,7 +230,7 @@ def test_a_delivery_in_the_midst_of_building_is_not_mistaken(
             pending.pop()()
         return found
 
-    monkeypatch.setattr("gis.api.maptiles.versions_at", overtaken)
+    monkeypatch.setattr(Newest, "versions", overtaken)
 
     def heights(**params: str) -> list[float]:
         return [
@@ -282,3 +286,44 @@ def test_the_cache_knows_states_apart() -> None:
     assert ask(3, 9) == b"2"
     assert ask(4, 4, still=False) == b"4"
     assert pack(b"x").plain() == b"x"
+
+
+def test_one_question_answers_all_who_waited_for_it() -> None:
+    state, asked, first, go_on = [1], [0], Event(), Event()
+
+    def read() -> dict[str, int]:
+        asked[0] += 1
+        found = {"buildings": state[0]}
+        if asked[0] == 1:
+            first.set()
+            assert go_on.wait(10)
+        return found
+
+    newest = Newest(read)
+    with ThreadPoolExecutor(9) as pool:
+        early = pool.submit(newest.versions)
+        assert first.wait(10)
+        state[0] = 2  # a delivery after the question, before the others come
+        late = [pool.submit(newest.versions) for _ in range(8)]
+        while newest._next is None:
+            sleep(0.01)
+        sleep(0.1)
+        go_on.set()
+        assert early.result(10) == {"buildings": 1}
+        assert [one.result(10) for one in late] == [{"buildings": 2}] * 8
+    assert asked[0] < 9
+
+
+def test_a_question_that_fails_fails_for_all_and_is_asked_again() -> None:
+    answers: list[dict[str, int] | Exception] = [OSError("gone"), {"buildings": 3}]
+
+    def read() -> dict[str, int]:
+        found = answers.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    newest = Newest(read)
+    with pytest.raises(OSError, match="gone"):
+        newest.versions()
+    assert newest.versions() == {"buildings": 3}
