@@ -9,6 +9,7 @@ from scipy import ndimage
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+ROUGH_M = 3.5  # over that much ground a surface is even or rough
 SIZES = (3, 5, 9)  # of `smooth`; 9 = that of 5 twice, for noise that hangs together
 
 
@@ -50,6 +51,13 @@ def roughness(values: Floats, size: int) -> Floats:
     variance = _box(z * z, flat, flat) - mean**2 - (slope_x**2 + slope_y**2) * spread
     rough: Floats = np.sqrt(np.maximum(variance, 0.0)).astype(np.float32)
     return rough
+
+
+def rough_px(gsd_m: float) -> int:
+    """Side of the roughness window for pixels of that size: ROUGH_M, odd, at least 3. So a house is
+    as even at 1 m as at 0.5 m, where a window of as many pixels would reach over its walls."""
+    half = round((ROUGH_M / gsd_m - 1) / 2)
+    return 2 * min(max(half, 1), 7) + 1
 
 
 def disk(radius_px: float) -> Mask:

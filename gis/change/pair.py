@@ -129,7 +129,8 @@ class Pair:
     """Rasters of two dates that may be compared, and the grid on which they are.
 
     before, after: photos; dsm_before, dsm_after: surface models; each None where not given.
-    notes: what was handled (zh, en), such as resampling.
+    notes: what was handled (zh, en), such as resampling. photo_moved, dsm_moved: how far the later
+    one lies off the earlier one, metres east and north; it is read as if it lay right.
     """
 
     before: Raster | None
@@ -138,6 +139,8 @@ class Pair:
     dsm_after: Raster | None
     grid: Grid
     notes: tuple[tuple[str, str], ...] = ()
+    photo_moved: tuple[float, float] = (0.0, 0.0)
+    dsm_moved: tuple[float, float] = (0.0, 0.0)
 
     @property
     def given(self) -> tuple[Raster, ...]:
@@ -259,9 +262,10 @@ def sheets(pair: Pair, *, grey: bool = False) -> Iterator[Sheets]:
     with ExitStack() as stack:
         stack.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE_MB << 20))
 
-        def sheet(raster: Raster | None) -> Sheet | None:
+        def sheet(raster: Raster | None, moved: tuple[float, float] = (0.0, 0.0)) -> Sheet | None:
             if raster is None or (raster.kind == "image" and not (raster.colour or grey)):
                 return None
+            raster = replace(raster, west=raster.west - moved[0], north=raster.north - moved[1])
             data = stack.enter_context(opened(raster.path))
             offset = _offset(raster, pair.grid)
             if offset is None:
@@ -269,6 +273,7 @@ def sheets(pair: Pair, *, grey: bool = False) -> Iterator[Sheets]:
                 data = stack.enter_context(
                     WarpedVRT(
                         data,
+                        src_transform=raster.transform,
                         crs=data.crs,
                         transform=grid.transform,
                         width=grid.width,
@@ -282,9 +287,9 @@ def sheets(pair: Pair, *, grey: bool = False) -> Iterator[Sheets]:
 
         yield Sheets(
             dsm_before=sheet(pair.dsm_before),
-            dsm_after=sheet(pair.dsm_after),
+            dsm_after=sheet(pair.dsm_after, pair.dsm_moved),
             before=sheet(pair.before),
-            after=sheet(pair.after),
+            after=sheet(pair.after, pair.photo_moved),
         )
 
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import rasterio
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.transform import Affine
 
 from gis.coords import Frame, norm_frame
 from gis.errors import ChangeError, CoordError, SourceError
@@ -62,6 +63,11 @@ class Raster:
         """west, south, east, north in the frame."""
         south = self.north - self.height * self.gsd_m
         return self.west, south, self.west + self.width * self.gsd_m, self.north
+
+    @property
+    def transform(self) -> Affine:
+        """Pixel (column, row) -> metres (east, north)."""
+        return Affine(self.gsd_m, 0.0, self.west, 0.0, -self.gsd_m, self.north)
 
     def to_json(self) -> dict[str, Any]:
         """What the evidence keeps of it."""

@@ -12,7 +12,6 @@ Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 GREEN = 0.06  # excess green, normalised, above which a pixel is green
-ROUGH_PX = 7
 CROWN_M = 0.45  # roughness of leaves above that of a roof
 TALL_M = 4.0  # crops do not grow higher; a green, even, higher thing is a painted roof
 BLIND_M = 0.6  # noise of one model beyond which roughness says nothing
@@ -36,17 +35,17 @@ def green(colours: Floats) -> Mask:
     return near
 
 
-def plants(colours: Floats, surface: Floats, delta: Floats, noise_m: float) -> Mask:
+def plants(colours: Floats, surface: Floats, delta: Floats, noise_m: float, window_px: int) -> Mask:
     """Pixels that changed because something grew or was cut.
 
     surface: the model in which the plant stands, finite, centred on zero, metres; delta: its
-    difference to the other one; noise_m: noise of one model. Green and rough is a crown; green
-    and lower than TALL_M a crop; green, even and higher a painted roof. Where the noise hides
-    roughness, green decides.
+    difference to the other one; noise_m: noise of one model; window_px: see `rough_px`. Green and
+    rough is a crown; green and lower than TALL_M a crop; green, even and higher a painted roof.
+    Where the noise hides roughness, green decides.
     """
     greenish = green(colours)
     if noise_m > BLIND_M or not greenish.any():
         return greenish
-    rough = roughness(surface, ROUGH_PX) > np.hypot(CROWN_M, 1.2 * noise_m)
+    rough = roughness(surface, window_px) > np.hypot(CROWN_M, 1.2 * noise_m)
     crown: Mask = greenish & (rough | (np.abs(delta) < TALL_M))
     return crown

@@ -101,17 +101,23 @@ def score(console: Console, truth: Path) -> None:
 @command("surface")
 @click.argument("cloud", type=FILE)
 @click.argument("out", type=FILE)
-@click.option("--crs", required=True, help="点云的坐标系，如 EPSG:4547 / frame of the points")
+@click.option(
+    "--crs", help="点云的坐标系，缺省按文件写明的 / frame of the points; without it the file's own"
+)
+@click.option(
+    "--to",
+    help="模型的米制坐标系，缺省同点云 / metric frame of the model; without it the points' own",
+)
 @click.option("--date", "taken_on", type=DAY, required=True, help="采集日期 / when it was flown")
 @click.option("--gsd", type=click.FloatRange(min=0.05), default=0.5, show_default=True,
               help="像元，米 / pixel, metres")  # fmt: skip
 @click.option("--datum", help="高程基准，如 1985国家高程基准 / height datum")
 def surface(
-    console: Console, cloud: Path, out: Path, crs: str, taken_on: datetime, gsd: float,
-    datum: str | None,
+    console: Console, cloud: Path, out: Path, crs: str | None, to: str | None, taken_on: datetime,
+    gsd: float, datum: str | None,
 ) -> None:  # fmt: skip
-    """点云（LAS）转高程模型，供 --dsm-before、--dsm-after 使用 / a point cloud (LAS) as a surface
-    model (GeoTIFF): the highest point of each pixel.
+    """点云（LAS、LAZ）转高程模型，供 --dsm-before、--dsm-after 使用 / a point cloud (LAS, LAZ) as a
+    surface model (GeoTIFF), in metres: the highest point of each pixel.
 
     \b
     示例 / example:  gis detect surface a.las dsm_20240610.tif --crs EPSG:4547 --date 2024-06-10
@@ -120,7 +126,7 @@ def surface(
 
     _check_folder(out)
     said = write_surface(
-        open_cloud(cloud), out, crs=crs, gsd_m=gsd, taken_on=taken_on.date(), datum=datum
+        open_cloud(cloud), out, crs=crs, to=to, gsd_m=gsd, taken_on=taken_on.date(), datum=datum
     )
     console.emit({"file": str(out), **said})
 

@@ -245,16 +245,16 @@ def test_refuses_mixed_heights_that_no_file_states(tmp_path: Path) -> None:
     assert refused.value.problem == "height_datum"
 
 
-def test_engines_that_are_not_there_say_so(pair: Pair) -> None:
-    for name in ("net", "screen", "magic"):
-        with pytest.raises(ChangeError) as refused:
-            engine_of(name, pair)
-        assert refused.value.problem == "engine"
+def test_each_engine_by_its_name_and_no_other(pair: Pair) -> None:
+    for name, engine in (("auto", "dsm"), ("dsm", "dsm"), ("net", "net"), ("screen", "screen")):
+        assert engine_of(name, pair).name == engine
+    with pytest.raises(ChangeError) as refused:
+        engine_of("magic", pair)
+    assert refused.value.problem == "engine"
     photos = replace(pair, dsm_before=None, dsm_after=None)
-    with pytest.raises(ChangeError):
-        engine_of("auto", photos)
-    with pytest.raises(ChangeError):
+    with pytest.raises(ChangeError) as without:
         DsmEngine().candidates(photos)
+    assert without.value.problem == "missing"
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,21 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import laspy
 import numpy as np
 import pytest
 import rasterio
+import shapely
 from click.testing import CliRunner
 from scene import GSD, NORTH, WEST, planted, tally
+from scipy import ndimage
 
 from gis.change.engines import DsmEngine
 from gis.change.pair import pair_of
 from gis.change.pointclouds import NODATA, open_cloud, write_surface
 from gis.change.rasters import describe
 from gis.cli.main import main
-from gis.errors import SourceError
+from gis.errors import CoordError, SourceError, UnknownFrame
 
 Points = list[tuple[float, float, float, int]]  # x, y, z, class byte
 
@@ -112,7 +115,6 @@ def test_the_engine_finds_what_two_clouds_show(tmp_path: Path) -> None:
         (lambda raw: raw[:60], "no LAS"),
         (lambda raw: raw[:-5], "cut off"),
         (lambda raw: raw[:107] + bytes(4) + raw[111:], "no points"),
-        (lambda raw: raw[:104] + b"\x80" + raw[105:], "LAZ"),
         (lambda raw: raw[:104] + b"\x0b" + raw[105:], "no points"),
     ],
 )
@@ -147,7 +149,127 @@ def test_the_command(tmp_path: Path) -> None:
     assert CliRunner().invoke(main, [*words, "--date", "2024-06-10"]).exit_code == 3
 
 
-def test_real_lidar_is_compressed_and_says_so(shared_data: Path) -> None:
+AUTZEN = ("g_imagery", "lidar_autzen", "autzen_trim.laz")
+
+
+def squeezed(path: Path, points: Any) -> Path:
+    """The same points as a compressed file."""
+    with laspy.open(las(path.with_suffix(".las"), points)) as reader:
+        reader.read().write(path, laz_backend=laspy.LazBackend.Lazrs)
+    return path
+
+
+def test_a_compressed_cloud_is_read_as_if_it_were_not(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    points = np.column_stack([rng.uniform(0, 20, (500, 2)), rng.uniform(50, 60, 500),
+                              rng.choice([2, 6, 7], 500)])  # fmt: skip
+    packed, plain = squeezed(tmp_path / "b.laz", points), las(tmp_path / "a.las", points)
+    assert open_cloud(packed).compressed
+    said, z = surface(packed, tmp_path / "b.tif")
+    same, whole = surface(plain, tmp_path / "a.tif")
+    assert said == same
+    assert (z == whole).all()
+    assert 0 < said["left_out"] < 500
+
+
+def test_a_compressed_cloud_cut_short_is_refused(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    path = squeezed(tmp_path / "b.laz", np.column_stack([rng.uniform(0, 99, (9000, 3)),
+                                                         np.full(9000, 2)]))  # fmt: skip
+    path.write_bytes(path.read_bytes()[:-9000])
     with pytest.raises(SourceError) as refused:
-        open_cloud(shared_data / "g_imagery" / "lidar_autzen" / "autzen_trim.laz")
-    assert "LAZ" in refused.value.en
+        surface(path, tmp_path / "b.tif")
+    assert "cut off" in refused.value.en
+
+
+def test_a_cloud_that_only_claims_to_be_compressed_is_refused(tmp_path: Path) -> None:
+    path = las(tmp_path / "a.las", [(0.0, 0.0, 1.0, 2), (2.0, 2.0, 1.0, 2)])
+    raw = path.read_bytes()
+    path.write_bytes(raw[:104] + b"\x80" + raw[105:])
+    with pytest.raises(SourceError):
+        surface(path, tmp_path / "a.tif")
+
+
+def autzen(shared_data: Path, out: Path, day: date) -> dict[str, Any]:
+    """The real cloud, in feet of Oregon, as a metric surface model."""
+    cloud = open_cloud(shared_data.joinpath(*AUTZEN))
+    return write_surface(
+        cloud, out, crs="EPSG:2994", to="EPSG:3740", gsd_m=1.0, taken_on=day, datum=None
+    )
+
+
+def test_real_lidar_in_feet_becomes_metres(shared_data: Path, tmp_path: Path) -> None:
+    said = autzen(shared_data, tmp_path / "a.tif", date(2010, 4, 15))
+    assert (said["points"], said["frame"]) == (110_000, "EPSG:3740")
+    assert said["height_unit"] == pytest.approx(0.3048)
+    found = describe(tmp_path / "a.tif", "dsm")
+    assert found.frame.unit == "metre"
+    # 1177 by 563 feet, in another projection
+    assert found.width == pytest.approx(1177.5 * 0.3048, abs=8)
+    assert found.height == pytest.approx(562.7 * 0.3048, abs=15)
+    with rasterio.open(tmp_path / "a.tif") as data:
+        z = data.read(1, masked=True)
+    # 406.26 to 520.51 feet
+    assert z.max() == pytest.approx(520.51 * 0.3048, abs=0.01)
+    assert z.min() == pytest.approx(406.26 * 0.3048, abs=0.1)  # the highest point of its cell
+
+
+def test_changes_planted_in_real_lidar_are_found(shared_data: Path, tmp_path: Path) -> None:
+    """What stands and grows there stays; three houses of 8 m are set on open ground, and the
+    points of one roof are taken down."""
+    autzen(shared_data, tmp_path / "dsm_20100415.tif", date(2010, 4, 15))
+    rng = np.random.default_rng(1)
+    with rasterio.open(tmp_path / "dsm_20100415.tif") as data:
+        z, profile = data.read(1), data.profile
+        tags, transform = data.tags(), data.transform
+    known = z != NODATA
+    open_ground = ndimage.binary_erosion(
+        known & (ndimage.maximum_filter(z, 21) - ndimage.minimum_filter(z, 21) < 1.5),
+        np.ones((17, 17), bool),
+    )
+    later, truth = z.copy(), []
+    for _ in range(3):
+        row, column = rng.choice(np.argwhere(open_ground))
+        house = (slice(row - 7, row + 7), slice(column - 6, column + 6))
+        later[house] += np.float32(8.0)
+        open_ground[row - 40 : row + 40, column - 40 : column + 40] = False
+        west, north = transform.c + column - 6.0, transform.f - row + 7.0
+        truth.append(("construction", shapely.box(west, north - 14, west + 12, north), 8.0))
+    later[known] += rng.normal(0, 0.05, int(known.sum())).astype("f4")
+    with rasterio.open(tmp_path / "dsm_20110415.tif", "w", **profile) as out:
+        out.write(later, 1)
+        out.update_tags(**{**tags, "TIFFTAG_DATETIME": "2011:04:15 00:00:00"})
+    models = (describe(tmp_path / f"dsm_{day}.tif", "dsm") for day in ("20100415", "20110415"))
+    found = DsmEngine().candidates(pair_of(None, None, *models))
+    counts = tally(list(found.items), truth)
+    assert len(truth) == 3
+    assert (counts["recall"], counts["precision"], counts["kinds"]) == (1.0, 1.0, 1.0)
+    assert all(c.delta_h_m == pytest.approx(8.0, abs=0.3) for c in found.items)
+
+
+@pytest.mark.parametrize(
+    ("how", "error", "word"),
+    [
+        ({"crs": None}, UnknownFrame, "--crs"),  # its own text names no datum
+        ({"crs": "EPSG:2994"}, SourceError, "--to"),  # in feet
+        ({"crs": "EPSG:4547", "to": "EPSG:3740"}, CoordError, "EPSG:4547"),
+    ],
+)
+def test_a_cloud_whose_frame_does_not_fit_says_so(
+    shared_data: Path, tmp_path: Path, how: dict[str, Any], error: Any, word: str
+) -> None:
+    cloud = open_cloud(shared_data.joinpath(*AUTZEN))
+    with pytest.raises(error) as refused:
+        write_surface(
+            cloud, tmp_path / "a.tif", gsd_m=1.0, taken_on=date(2010, 4, 15), datum=None, **how
+        )
+    assert word in refused.value.en
+
+
+def test_a_cloud_that_states_no_frame_asks_for_one(tmp_path: Path) -> None:
+    cloud = open_cloud(las(tmp_path / "a.las", [(0.0, 0.0, 1.0, 2), (2.0, 2.0, 1.0, 2)]))
+    with pytest.raises(SourceError) as refused:
+        write_surface(
+            cloud, tmp_path / "a.tif", crs=None, gsd_m=1.0, taken_on=date(2024, 6, 10), datum=None
+        )
+    assert "--crs" in refused.value.en

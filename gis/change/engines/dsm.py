@@ -16,20 +16,25 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from gis.change.coregistration import registered_models
 from gis.change.engines.contract import Candidate, Candidates
 from gis.change.engines.surface import Measured, kind_of, measure, stage_of
-from gis.change.filters import closed, opened, smooth
+from gis.change.filters import closed, opened, rough_px, smooth
 from gis.change.noise import NoiseModel, fit_noise
 from gis.change.pair import Box, Grid, Pair, Sheets, sheets
 from gis.change.polygons import length_m, regularised
+from gis.change.progress import Done, Forgetful, Journal
 from gis.change.seams import joined, outlines, windows
 from gis.change.vegetation import CROWN_M, TALL_M, plants
 from gis.errors import ChangeError
 
 Mask = NDArray[np.bool_]
-REACH_PX = 8  # of median, roughness and closing together; the opening's comes on top
+REACH_PX = 5  # of median and closing; roughness and opening come on top
 LEAFY = 0.6  # share of green pixels that makes a place a plant
 WINDOW_PX = 1024
+# What the table of docs/change.md was measured on; beyond it the run and its alerts say so.
+MEASURED_NOISE_M = 1.1  # of one model
+MEASURED_GSD_M = (0.2, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +62,15 @@ class DsmLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DsmEngine:
-    """`limits` say what counts, `window_px` how much is read at a time."""
+    """`limits` say what counts, `window_px` how much is read at a time, `journal` what is done
+    already."""
 
     limits: DsmLimits = field(default_factory=DsmLimits)
     window_px: int = WINDOW_PX
+    journal: Journal = field(default_factory=Forgetful)
 
     name = "dsm"
-    version = "1"
+    version = "2"
 
     def candidates(self, pair: Pair, window: Box | None = None) -> Candidates:
         """See `Engine`. Raises ChangeError (`problem`: missing, nodata, height_datum)."""
@@ -73,27 +80,31 @@ class DsmEngine:
                 en="the dsm engine needs both surface models: --dsm-before and --dsm-after",
                 problem="missing",
             )
+        frame = pair.dsm_after.frame
+        pair, shift = registered_models(pair)
         grid = pair.grid
         box = (window or grid.box).within(grid.box)
         with sheets(pair) as open_sheets:
             noise = fit_noise(open_sheets, grid)
             work = _Search(open_sheets, grid, noise, self.limits)
-            found = work.places(box, self.window_px)
+            found = work.places(box, self.window_px, self.journal)
             items = sorted(work.judged(found), key=lambda c: c.mask.bounds)
         return Candidates(
             engine=self.name,
             version=self.version,
-            frame=pair.dsm_after.frame,
+            frame=frame,
             position_error_m=work.position_error_m,
             items=tuple(items),
             searched_m2=work.searched_px * grid.gsd_m**2,
             rejected=dict(sorted(work.rejected.items())),
             model={
                 "noise": noise.to_json(),
+                "coregistration": shift.to_json(),
+                "domain": {"inside": not _beyond(noise, grid)},
                 "mark_m": round(work.mark_m, 3),
                 "limits": asdict(self.limits),
             },
-            notes=(*pair.notes, *work.notes()),
+            notes=(*pair.notes, *shift.notes(), *work.notes()),
         )
 
 
@@ -107,11 +118,22 @@ class _Search:
         self.mark_m = max(limits.mark_m, limits.sigmas * noise.filtered_m)
         self.position_error_m = limits.position_error_m or grid.gsd_m
         self.opening_px = max(limits.min_width_m / 2 / grid.gsd_m - 0.5, 0.5)
-        self.halo_px = REACH_PX + 2 * int(self.opening_px + 1)
+        self.rough_px = rough_px(grid.gsd_m)
+        self.halo_px = REACH_PX + self.rough_px // 2 + 2 * int(self.opening_px + 1)
         self.rejected: Counter[str] = Counter()
         self.searched_px = 0
 
     def notes(self) -> Iterator[tuple[str, str]]:
+        if _beyond(self.noise, self.grid):
+            yield (
+                f"单期噪声 {self.noise.one_m:.2f} 米、像元 {self.grid.gsd_m:g} 米，"
+                f"超出 dsm 引擎测评过的范围（{MEASURED_NOISE_M:g} 米，"
+                f"{MEASURED_GSD_M[0]:g}–{MEASURED_GSD_M[1]:g} 米），准确度未知",
+                f"noise of {self.noise.one_m:.2f} m and pixels of {self.grid.gsd_m:g} m lie beyond "
+                f"what the dsm engine was measured on ({MEASURED_NOISE_M:g} m; "
+                f"{MEASURED_GSD_M[0]:g} to {MEASURED_GSD_M[1]:g} m): how good it is there is "
+                "not known",
+            )
         if self.mark_m > self.limits.storey_m:
             yield (
                 f"噪声大（滤波后 {self.noise.filtered_m:.2f} 米），"
@@ -127,16 +149,28 @@ class _Search:
 
     # --- first pass: pixels ----------------------------------------------------------------
 
-    def places(self, box: Box, window_px: int) -> list[tuple[bool, shapely.Polygon]]:
+    def places(
+        self, box: Box, window_px: int, journal: Journal
+    ) -> list[tuple[bool, shapely.Polygon]]:
         """Outlines in pixels of what rose (True) and of what fell."""
         rose, fell = [], []
         for window in windows(box, window_px):
-            up, down = self._marks(window, box)
-            rose.append((window, outlines(up, window)))
-            fell.append((window, outlines(down, window)))
+            done = journal.known(window)
+            if done is None:
+                done = self._window(window)
+                journal.keep(window, done)
+            self.searched_px += int(done.figures[0])
+            rose.append((window, [shape for up, shape, _ in done.places if up]))
+            fell.append((window, [shape for up, shape, _ in done.places if not up]))
         return [(True, p) for p in joined(rose)] + [(False, p) for p in joined(fell)]
 
-    def _marks(self, window: Box, searched: Box) -> tuple[Mask, Mask]:
+    def _window(self, window: Box) -> Done:
+        up, down, seen = self._marks(window)
+        places = [(True, shape, ()) for shape in outlines(up, window)]
+        places += [(False, shape, ()) for shape in outlines(down, window)]
+        return Done(places=tuple(places), figures=(float(seen),))
+
+    def _marks(self, window: Box) -> tuple[Mask, Mask, int]:
         halo = window.grown(self.halo_px)
         assert self.sheets.dsm_before is not None  # the engine checked
         assert self.sheets.dsm_after is not None
@@ -145,7 +179,6 @@ class _Search:
         delta = after - before - self.noise.trend(self.grid, halo)
         valid = np.isfinite(delta)
         inner = halo.inner(window)
-        self.searched_px += int(valid[inner].sum())
         delta = smooth(np.where(valid, delta, np.float32(0.0)), self.noise.filter_px)
         marks = []
         for sign, surface, photo in (
@@ -156,11 +189,11 @@ class _Search:
             if mark.any() and photo is not None:
                 centred = np.where(valid, surface, np.nan)
                 centred = np.nan_to_num(centred - np.float32(self._level(surface)))
-                mark &= ~plants(photo.read(halo), centred, delta, self.noise.one_m)
+                mark &= ~plants(photo.read(halo), centred, delta, self.noise.one_m, self.rough_px)
             if mark.any():
                 mark = opened(closed(mark), self.opening_px)
             marks.append(mark[inner])
-        return marks[0], marks[1]
+        return marks[0], marks[1], int(valid[inner].sum())
 
     @staticmethod
     def _level(surface: NDArray[np.float32]) -> float:
@@ -243,6 +276,12 @@ class _Search:
             1.0 - m.missing_share,
         )
         return float(np.prod(parts) ** (1.0 / len(parts)))
+
+
+def _beyond(noise: NoiseModel, grid: Grid) -> bool:
+    """Whether the pair is noisier, or its pixels of another size, than what was measured."""
+    low, high = MEASURED_GSD_M
+    return noise.one_m > MEASURED_NOISE_M or not low <= grid.gsd_m <= high
 
 
 def _ramp(value: float, low: float, high: float) -> float:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from gis.change.engines.contract import Kind, Stage
-from gis.change.filters import disk, roughness, smooth
+from gis.change.filters import disk, rough_px, roughness, smooth
 from gis.change.noise import NoiseModel, spread
 from gis.change.pair import Box, Grid, Sheets
 from gis.change.seams import box_of, filled
@@ -21,7 +21,6 @@ Mask = NDArray[np.bool_]
 RING_M = 20.0  # how far around a place its ground is looked for
 GAP_M = 1.5  # walls are blurred: the ring begins there
 SECTORS = 8
-ROUGH_PX = 7
 RAISED_M = 2.0  # a surface that far above ground is something that stands
 # Larger places are read in steps of several pixels: their figures need no finer ones.
 MOST_PX = 2048
@@ -90,7 +89,7 @@ def measure(
         - ROOF_BIAS * noise.filtered_m,
         raised_share=0.0 if above_before is None else float((above_before > RAISED_M).mean()),
         green_share=_green_share(sheets, box, core, rise),
-        rough_m=float(np.median(roughness(base, ROUGH_PX)[core])),
+        rough_m=float(np.median(roughness(base, rough_px(grid.gsd_m))[core])),
         unrest_m=_unrest(delta, around, noise),
         missing_share=float(missing[box.inner(place.grown(2).within(box))].mean()),
         solidity=float(outline.area / outline.convex_hull.area),
