@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from gis.api.answers import GEOJSON, answer, base_url, json_answer
 from gis.api.axes import STORAGE_EPSG, flip
+from gis.api.documents import with_documents
 from gis.api.limits import taken_texts
 from gis.api.parameters import ItemsAsked, mark_text, read_item, read_items
 from gis.api.refusals import no_feature
@@ -30,6 +31,8 @@ def get_items(request: Request) -> Response:
     layer = service.registry.get(request.path_params["layer"])
     asked = read_items(layer, request.query_params, service.registry, service.timezone)
     page = fetch(service, asked)
+    told = with_documents(request, service, asked.query, page.features)
+    page = replace(page, features=told)
     links = links_of(request, service, asked, page)
     headers = {"Content-Crs": f"<{asked.axes.uri}>"}
     timeless = _collection(page, links)
@@ -45,6 +48,7 @@ def get_item(request: Request) -> Response:
     asked = read_item(layer, request.query_params, service.registry, service.timezone)
     key = request.path_params["key"]
     text = fetch_one(service, asked, key)
+    [text] = with_documents(request, service, asked.query, [text])
     here = f"{base_url(request, service.settings.public_url)}/collections/{layer.id}"
     same = _query(request, "f")
     links = [

@@ -239,7 +239,8 @@ def _of_the_past(public: Parameter, any_layer: Parameter) -> tuple[Address, ...]
             zh="要素的各版本", en="Every version of a feature, newest first",
         ),
         Address(
-            path=f"{one}/documents", id="getDocuments", parameters=(public, feature),
+            path=f"{one}/documents", id="getDocuments",
+            parameters=(public, feature, _query("datetime", _text(), "One moment. 一个时刻")),
             zh="要素的文档", en="Documents of a feature",
         ),
         Address(

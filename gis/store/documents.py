@@ -11,9 +11,10 @@ import os
 import re
 import tempfile
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,13 @@ from gis.layers.outside import shape_from_wkt
 from gis.store.pool import Store
 from gis.store.queries import layer_table, query
 from gis.store.query import LayerQuery, rows
+from gis.store.times import Instant, Interval
 
 MOST_BYTES = 200_000_000
 CHUNK = 1 << 20
 LONGEST_NAME = 120
 MOST_LISTED = 1_000
+PLACES = ""  # stands for them among the layers
 # suffix -> media type, how such a file begins. No HTML, SVG or scripts: they would run where
 # they are opened.
 KINDS: Mapping[str, tuple[str, re.Pattern[bytes]]] = {
@@ -166,13 +169,42 @@ def list_documents(
         return _found(conn, "document_list", {"id": None, "layer": layer, "key": key})
 
 
-def documents_of(store: Store, layer: Layer, key: int) -> list[Document]:
-    """What belongs to a feature: linked to it, or to a place it covers now; newest first."""
+def documents_of(
+    store: Store, layer: Layer, key: int, when: Instant | Interval | None = None
+) -> list[Document]:
+    """What belongs to a feature: linked to it, or to a place it covers at `when` (None: now);
+    newest first."""
+    params = {"layer": layer.id, "key": key, "during": _during(when)}
     with store.reading("查询文档", "query documents") as conn:
-        return _found(
-            conn, "document_of_feature", {"layer": layer.id, "key": key},
-            table=layer_table(layer.id),
-        )  # fmt: skip
+        return _found(conn, "document_of_feature", params, table=layer_table(layer.id))
+
+
+def documented(store: Store) -> frozenset[str]:
+    """Layers whose features have documents of their own, and PLACES where places have some."""
+    with store.reading("查询文档", "query documents") as conn:
+        return frozenset(row[0] for row in conn.execute(query("document_layers")))
+
+
+def count_documents(
+    store: Store, layer: Layer, keys: Sequence[int], when: Instant | Interval | None = None,
+    *, places: bool = True,
+) -> dict[int, int]:  # fmt: skip
+    """How many documents belong to each feature that has some, in one query. `places`: those on
+    places that it covers count as well."""
+    params = {"layer": layer.id, "keys": list(keys), "during": _during(when), "places": places}
+    with store.reading("查询文档", "query documents") as conn:
+        found = conn.execute(query("document_counts", table=layer_table(layer.id)), params)
+        return dict(found.fetchall())
+
+
+def _during(when: Instant | Interval | None) -> str | None:
+    """A time as a range of the database; None = now."""
+    if when is None:
+        return None
+    if isinstance(when, Instant):
+        return f"[{when.at.isoformat()},{when.at.isoformat()}]"
+    ends = ("" if end is None else end.isoformat() for end in (when.start, when.end))
+    return "[{},{}]".format(*ends)
 
 
 def show_document(store: Store, number: int) -> Document:
@@ -192,16 +224,29 @@ def withdraw_document(store: Store, number: int, by: str) -> None:
 
 
 def document_file(folder: Path, document: Document) -> Path:
-    """Where the document's file lies. Raises StoreError where the folder has lost it."""
+    """Where the document's file lies. Raises StoreError where the folder has lost it, or holds
+    something else under its digest."""
     path = _kept_at(folder, document.digest)
-    if not path.is_file():
+    try:
+        state = path.stat()
+        whole = _is_whole(path, document.digest, state.st_size, state.st_mtime_ns)
+    except OSError:
+        whole = False
+    if not whole:
         raise StoreError(
-            zh=f"文档 {document.id} 的文件不在文档目录中。请从备份恢复 {document.digest}",
-            en=f"the file of document {document.id} is not in the folder of documents. Restore "
-            f"{document.digest} from the backup",
+            zh=f"文档 {document.id} 的文件已丢失或被改动。请从备份恢复 {document.digest}",
+            en=f"the file of document {document.id} is not in the folder of documents, or is not "
+            f"what it was. Restore {document.digest} from the backup",
             document=document.id,
         )
     return path
+
+
+@lru_cache(maxsize=4096)
+def _is_whole(path: Path, digest: str, size: int, changed_ns: int) -> bool:
+    """Whether the file still has its digest; read once for as long as its size and date stand."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == digest
 
 
 def safe_name(text: str) -> str:
