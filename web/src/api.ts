@@ -6,6 +6,7 @@ import type {
   Config,
   Item,
   Label,
+  Paper,
   Readings,
   SearchAnswer,
   Version,
@@ -51,6 +52,12 @@ export const item = (layer: string, id: number, date: string | null): Promise<It
 
 export const history = async (layer: string, id: number): Promise<Version[]> =>
   (await ask<{ versions: Version[] }>(`/collections/${layer}/items/${id}/history`)).versions;
+
+/** `href`: as the server gave it with the feature; only its path is asked. */
+export const documents = async (href: string): Promise<Paper[]> => {
+  const { pathname, search } = new URL(href);
+  return (await ask<{ documents: Paper[] }>(`${pathname}${search}`)).documents;
+};
 
 export const readings = (datastream: string, hours: number): Promise<Readings> =>
   ask("/map/readings.json", { datastream, hours: String(hours) });

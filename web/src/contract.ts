@@ -95,6 +95,18 @@ export interface Item {
   id: number;
   geometry: GeoJSON.Geometry | null;
   properties: Record<string, Scalar>;
+  /** How many documents belong to it, and where they are listed; absent = none. */
+  documents?: { count: number; href: string };
+}
+
+/** A photo, drawing or permit on record. */
+export interface Paper {
+  id: number;
+  name: string;
+  title: string | null;
+  type: string;
+  bytes: number;
+  href: string;
 }
 
 export interface Version {

@@ -92,6 +92,7 @@ const TEXTS = {
   gone: ["该日期没有这个要素", "There is no such feature on that date"],
   not_found: ["未找到该要素", "There is no such feature"],
   changed_fields: ["变化", "Changed"],
+  documents: ["文档", "Documents"],
   geometry_changed: ["图形有变", "shape changed"],
   first_version: ["首次入库", "First version"],
   yes: ["是", "Yes"],

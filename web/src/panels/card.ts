@@ -8,6 +8,7 @@ import * as format from "../format";
 import { say, words } from "../i18n";
 import type { Hit } from "../map2d/map";
 import type { Store } from "../state";
+import { documentList } from "./documents";
 import { swatch } from "./layers";
 import { failedLine, skeleton, type Notices } from "./notices";
 import { sparkline } from "./sparkline";
@@ -160,6 +161,7 @@ export class CardPanel {
         this.button("link", words("copy_link"), () => copy(this.store.link(), this.notices), true),
       ),
       past,
+      found.documents ? documentList(found.documents.href) : "",
       h(
         "details",
         {},
