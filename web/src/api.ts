@@ -9,6 +9,7 @@ import type {
   Paper,
   Readings,
   SearchAnswer,
+  SiteAnswer,
   Version,
 } from "./contract";
 import { text } from "./i18n";
@@ -61,6 +62,9 @@ export const documents = async (href: string): Promise<Paper[]> => {
 
 export const readings = (datastream: string, hours: number): Promise<Readings> =>
   ask("/map/readings.json", { datastream, hours: String(hours) });
+
+export const siteCheck = (inputs: Record<string, unknown>): Promise<SiteAnswer> =>
+  ask("/processes/site-check/execution", {}, undefined, JSON.stringify({ inputs }));
 
 export const alertFile = (key: number): Promise<AlertFile> => ask(`/map/alerts/${key}.json`);
 

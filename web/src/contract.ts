@@ -216,3 +216,23 @@ export interface Readings {
   datastream: string;
   readings: [time: string, value: number][];
 }
+
+/** What bears on a site (`site-check`); the whole of it is described at `/processes/site-check`. */
+export interface SiteAnswer {
+  site: { geometry: GeoJSON.Geometry; area_m2: number; admin: { name: string }[] };
+  as_of: string;
+  reach_m: number;
+  summary: { conditions: number; forbidden: boolean };
+  land_use: { code: string | null; title: Label; area_m2: number; share: number }[];
+  conditions: SiteCondition[];
+  consulted: { layer: string; title: Label }[];
+}
+
+export interface SiteCondition {
+  number: number;
+  group: string;
+  weight: "forbids" | "limits" | "notice";
+  text: Label;
+  geometry: GeoJSON.Geometry | null;
+  evidence: { layer: string; layer_title: Label; id: number | null };
+}

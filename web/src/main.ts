@@ -16,6 +16,7 @@ import { MapFace } from "./panels/mapface";
 import { failedLine, Notices } from "./panels/notices";
 import { SearchBox } from "./panels/search";
 import { SidePanel } from "./panels/sidepanel";
+import { SitePanel } from "./panels/sitecheck";
 import { Timeline } from "./panels/timeline";
 import { SolidSwitch } from "./solidswitch";
 import { fromHash, Store, type State } from "./state";
@@ -76,12 +77,18 @@ function start(app: HTMLElement, config: Config): void {
   const card = new CardPanel(config, store, notices, {
     mark: (geometry) => flat.show(geometry),
     zoomTo: (_, found) => go(extent(found.geometry)),
+    check: (geometry) => site.check(geometry),
   });
   const alerts = new AlertsPanel(config, store, notices, {
     mark: (geometry) => flat.show(geometry),
     goTo: ({ lon, lat }) => goTo(lon, lat, ALERT_ZOOM),
   });
-  const side = new SidePanel(store, card.element, alerts.element);
+  const site = new SitePanel(store, {
+    mark: (geometry) => flat.show(geometry),
+    zoomTo: (geometry) => go(extent(geometry)),
+    capture: (take, finish) => flat.capture(take, finish),
+  });
+  const side = new SidePanel(store, card.element, alerts.element, site.element);
   const left = h("nav", { class: "left" });
   const toggleLayers = (): void => void app.classList.toggle("layers-folded");
   const layers = new LayersPanel(config, store, usual, toggleLayers);

@@ -26,7 +26,7 @@ export interface State {
   /** Opacity by layer, percent, where it is not 100. */
   opacity: Readonly<Record<string, number>>;
   selected: Selection | null;
-  panel: "none" | "card" | "alerts";
+  panel: "none" | "card" | "alerts" | "site";
   /** Opacity of the ground in 3D, percent. */
   ground: number;
 }
@@ -93,7 +93,7 @@ export function toHash(state: State, usual: ReadonlySet<string>): string {
   const faded = Object.entries(state.opacity).filter(([, percent]) => percent !== 100);
   if (faded.length) parts.push(["o", faded.map(([id, percent]) => `${id}:${percent}`).join(",")]);
   if (state.selected) parts.push(["s", `${state.selected.layer}.${state.selected.id}`]);
-  if (state.panel === "alerts") parts.push(["p", "alerts"]);
+  if (state.panel === "alerts" || state.panel === "site") parts.push(["p", state.panel]);
   if (state.ground !== 100) parts.push(["g", String(state.ground)]);
   if (state.lang === "en") parts.push(["lang", "en"]);
   return parts.map(([name, value]) => `${name}=${value}`).join("&");
@@ -117,7 +117,8 @@ export function fromHash(hash: string, known: ReadonlySet<string>): Partial<Stat
     found.selected = { layer, id: Number(id) };
     found.panel = "card";
   }
-  if (said.get("p") === "alerts") found.panel = "alerts";
+  const panel = said.get("p");
+  if (panel === "alerts" || panel === "site") found.panel = panel;
   const ground = Number(said.get("g") ?? Number.NaN);
   if (ground >= 0 && ground <= 100) found.ground = Math.round(ground);
   if (said.get("lang") === "en") found.lang = "en";

@@ -35,6 +35,7 @@ INKS: Mapping[str, tuple[str, str]] = {
     "pipe_segments": ("#1c5fbf", "none"),
     "pipe_points": ("#1c5fbf", "#1c5fbf"),
 }
+RED_LINES, PLAN = "red_lines", "land_use_plan"
 OTHER = ("#7a8794", "none")
 SKETCH_PX = 640.0
 MOST_MARKS = 60  # numbers on the map; more would hide it
@@ -143,6 +144,7 @@ def _sketch(document: Mapping[str, Any]) -> dict[str, Any]:
     def at(x: float, y: float) -> tuple[float, float]:
         return (x - west) * squeeze * scale, (north - y) * scale
 
+    colors = {row["code"]: row["color"] or "none" for row in document["land_use"]}
     shapes: list[tuple[int, str, str, str]] = []
     marks: list[tuple[float, float, int]] = []
     for condition in document["conditions"]:
@@ -153,8 +155,13 @@ def _sketch(document: Mapping[str, Any]) -> dict[str, Any]:
             continue
         layer = condition["evidence"]["layer"]
         ink, fill = INKS.get(layer, OTHER)
+        if layer == RED_LINES and condition["weight"] != "forbids":
+            fill = "none"  # the town's whole ground is no warning
+        elif layer == PLAN:
+            fill = colors.get(_use(condition), "none")
         shapes.append((_order(layer), ink, fill, _path(shape, at)))
-        if layer in MARKED and len(marks) < MOST_MARKS:
+        seen = condition["relation"] == "overlaps" or condition["weight"] == "forbids"
+        if layer in MARKED and seen and len(marks) < MOST_MARKS:
             inside = shape.intersection(site)
             place = shapely.point_on_surface(shape if inside.is_empty else inside)
             marks.append((*at(place.x, place.y), condition["number"]))
@@ -168,6 +175,12 @@ def _sketch(document: Mapping[str, Any]) -> dict[str, Any]:
         "bar_m": bar_m,
         "bar": bar_m / METRES_A_DEGREE * scale,
     }
+
+
+def _use(condition: Mapping[str, Any]) -> str | None:
+    """The land use class of a plan polygon."""
+    found = (fact["value"] for fact in condition["facts"] if fact["name"] == "land_use")
+    return next(found, None)
 
 
 def _order(layer: str) -> int:

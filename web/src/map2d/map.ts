@@ -43,6 +43,8 @@ export class FlatMap {
   readonly map: MapLibre;
   private following = false;
   private marked: GeoJSON.Geometry | null = null;
+  private taken: ((lon: number, lat: number) => void) | null = null;
+  private finished: () => void = () => undefined;
 
   constructor(
     container: HTMLElement,
@@ -88,6 +90,12 @@ export class FlatMap {
     this.map.getSource<GeoJSONSource>(SELECTION)?.setData({ type: "FeatureCollection", features });
   }
 
+  /** Hand every click to `take`, a double click to `finish`; null = clicks are the map's again. */
+  capture(take: ((lon: number, lat: number) => void) | null, finish: () => void): void {
+    [this.taken, this.finished] = [take, finish];
+    this.map.getCanvas().style.cursor = take ? "crosshair" : "";
+  }
+
   flyTo(lon: number, lat: number, zoom: number): void {
     const offset: [number, number] = [-this.covered() / 2, 0];
     this.map.easeTo({ center: [lon, lat], zoom: Math.max(zoom, this.map.getZoom()), offset, ...this.motion() });
@@ -112,14 +120,20 @@ export class FlatMap {
   private listen(): void {
     const { map, events } = this;
     map.on("click", ({ point, lngLat }) => {
+      if (this.taken) return this.taken(lngLat.lng, lngLat.lat);
       events.clicked(this.hits(point.x, point.y), lngLat.lng, lngLat.lat);
+    });
+    map.on("dblclick", (event) => {
+      if (!this.taken) return;
+      event.preventDefault();
+      this.finished();
     });
     let frame = 0;
     map.on("mousemove", ({ point, lngLat }) => {
       events.pointer(lngLat.lng, lngLat.lat);
       cancelAnimationFrame(frame);
       frame = requestAnimationFrame(() => {
-        if (map.isMoving()) return;
+        if (map.isMoving() || this.taken) return;
         map.getCanvas().style.cursor = this.hits(point.x, point.y, 1).length ? "pointer" : "";
       });
     });

@@ -20,6 +20,8 @@ export interface CardActions {
   /** The exact shape of what is open, for the map to mark; null = nothing. */
   mark: (geometry: GeoJSON.Geometry | null) => void;
   zoomTo: (layer: Layer, item: Item) => void;
+  /** Ask what bears on the place of a shape. */
+  check: (geometry: GeoJSON.Geometry) => void;
 }
 
 /** What was found at a place. */
@@ -156,6 +158,9 @@ export class CardPanel {
           ? this.button("alert", words("case_file"), () => this.store.set({ panel: "alerts" }), true)
           : null,
         this.button("target", words("zoom_to"), () => this.actions.zoomTo(layer, found), true),
+        found.geometry?.type.endsWith("Polygon") && layer.theme !== "base"
+          ? this.button("layers", words("site_check"), () => found.geometry && this.actions.check(found.geometry), true)
+          : null,
         this.button("clock", words("history"), () => void this.history(past, layer, found.id), true),
         this.button("copy", words("copy_position"), () => copy(format.degrees(lon, lat), this.notices), true),
         this.button("link", words("copy_link"), () => copy(this.store.link(), this.notices), true),
