@@ -11,6 +11,8 @@ from rich.table import Table
 
 from gis.cli.console import Console, command, rows_table
 from gis.errors import ConfigError
+from gis.layers.checklist import CHECKS, severity_of
+from gis.layers.model import CodeList, Severity
 
 
 @click.group()
@@ -47,22 +49,57 @@ def list_(console: Console) -> None:
 @command("show")
 @click.argument("id")
 def show(console: Console, id: str) -> None:
-    """图层的字段与可接受的列名 / fields of a layer and the column names taken for them.
+    """图层的字段、列名、检查和代码表 / a layer's fields, their columns, checks and code lists.
 
     \b
     示例 / example:  gis layers show parcels
     """
     from gis.layers import load_registry
 
-    layer = load_registry(console.settings.config, console.settings.data).get(id)
+    registry = load_registry(console.settings.config, console.settings.data)
+    layer = registry.get(id)
+    made = {name: severity_of(layer, name) for name in CHECKS if severity_of(layer, name) != "off"}
+    lists = {f.codelist: registry.codelists[f.codelist] for f in layer.fields if f.codelist}
     table = Table(
-        "字段 field", "名称 title", "类型 type", "必填", "列名 taken from", title=layer.title.zh
+        "字段 field",
+        "名称 title",
+        "类型 type",
+        "必填",
+        "列名 taken from",
+        title=layer.title.zh,
+        caption="\n".join((_checks_line(made), *map(_source_line, lists.values()))),
+        caption_justify="left",
     )
     for f in layer.fields:
         kind = f.codelist or f.type
         needed = "*" if f.required or f.name in layer.key else ""
         table.add_row(f.name, f"{f.title.zh} {f.title.en}", kind, needed, ", ".join(f.aliases))
-    console.emit(asdict(layer), table=table)
+    sources = {
+        name: {
+            "source": of.source,
+            "edition": of.edition,
+            "codes": len(of.codes),
+            "coverage": None if of.coverage is None else asdict(of.coverage),
+        }
+        for name, of in lists.items()
+    }
+    console.emit(asdict(layer) | {"severities": made, "codelists": sources}, table=table)
+
+
+def _checks_line(made: dict[str, Severity]) -> str:
+    """Checks of a layer, those that only warn after the others."""
+    strict = [name for name, severity in made.items() if severity == "reject"]
+    lenient = [name for name, severity in made.items() if severity == "warn"]
+    return (
+        f"拒收 reject: {', '.join(strict)}"
+        + (f"\n警告 warn: {', '.join(lenient)}" if lenient else "")
+    )  # fmt: skip
+
+
+def _source_line(of: CodeList) -> str:
+    """Where a code list comes from and how much of it is here."""
+    told = f"{of.id}: {of.source} {of.edition}".rstrip() + f"，{len(of.codes)} 个代码 codes"
+    return told if of.coverage is None else f"{told}。{of.coverage.zh} / {of.coverage.en}"
 
 
 @command("check")

@@ -24,6 +24,7 @@ from gis.layers.batch import Remark
 from gis.layers.checklist import severity_of
 from gis.layers.checks import check
 from gis.layers.keys import key_of
+from gis.layers.nearmiss import column_remarks
 from gis.sources import Delivery, open_delivery
 from gis.store import (
     Counts,
@@ -87,9 +88,10 @@ class _Walk:
         self.accuracy_m = max(self.accuracy_m, moved.accuracy_m)
         self.steps = moved.steps
         keep = ~moved.failed
+        every = keep.all()
         batch = Batch(
-            columns={name: column[keep] for name, column in raw.columns.items()},
-            geometry=moved.geometry[keep],
+            columns=raw.columns if every else {n: c[keep] for n, c in raw.columns.items()},
+            geometry=moved.geometry if every else moved.geometry[keep],
             rows=raw.rows[keep],
             accuracy_m=moved.accuracy_m,
             placing=raw.placing,
@@ -128,6 +130,8 @@ class _Walk:
     def _named(self, raw: RawBatch, rejects: tuple[Reject, ...]) -> tuple[Reject, ...]:
         """Rejects with their geometry as it came, in the file's own frame; and those far away
         because their axes are swapped told so."""
+        if not rejects:
+            return ()
         at = {int(row): i for i, row in enumerate(raw.rows)}
         away = [r for r in rejects if r.code == "outside_city" and r.row in at]
         swapped = self._swapped(raw, [at[r.row] for r in away])
@@ -211,6 +215,7 @@ def ingest(
     )
     with begin(store, head, dry_run=request.dry_run) as loading:
         keep_form(loading, form_of(delivery, request.path, first, layer))
+        loading.remark(column_remarks(layer, first.columns, first.placing))
         loading.add(checked[0])
         loading.reject(checked[1], walk.keys(checked[1]))
         loading.remark(walk.remarks)

@@ -15,6 +15,7 @@ from gis.layers.model import Check, Label, Layer, Severity
 
 Stage = Literal["row", "set"]
 ALL: tuple[Severity, ...] = ("reject", "warn", "off")
+COVERAGE = frozenset(("overlaps", "gaps"))  # of polygons that share their edges
 STRICT: tuple[Severity, ...] = ("reject",)
 
 

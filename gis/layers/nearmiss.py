@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from gis.layers.model import Code, CodeList
+from gis.layers.batch import Remark
+from gis.layers.mapping import map_columns, unmapped
+from gis.layers.model import Code, CodeList, Layer
 
 FEW = 2
+SHORTEST = 2  # letters: one says nothing
 CUTOFF = 0.5  # of a Chinese word of two characters one may be wrong
 LATIN_CUTOFF = 0.6
 
@@ -19,7 +22,7 @@ def near_codes(text: str, codelist: CodeList) -> list[Code]:
     Names that hold the text or stand in it come first (污水管 holds 污水), the longest first;
     then those spelled alike."""
     wanted = text.strip().casefold()
-    if not wanted:
+    if len(wanted) < SHORTEST:
         return []
     words = {
         word.casefold(): code
@@ -47,3 +50,37 @@ def near_name(name: str, names: Iterable[str]) -> str | None:
         return folded[found[0]]
     parts = [other for other in folded if len(other) > 1 and (other in wanted or wanted in other)]
     return folded[max(parts, key=len)] if parts and len(wanted) > 1 else None
+
+
+def column_remarks(layer: Layer, names: Iterable[str], placing: Collection[str]) -> list[Remark]:
+    """Columns no field has taken that look like a field the delivery does not fill. They are kept
+    in `extra` whatever they are; a remark says what they may be. `placing`: columns that only say
+    where a row lies."""
+    there = list(names)
+    mapping = map_columns(layer, there)
+    free = {
+        word: field
+        for field in layer.fields
+        if field.name not in mapping
+        for word in (field.name, *field.aliases)
+    }
+    remarks = []
+    for name in unmapped(mapping, there):
+        near = None if name in placing else near_name(name, free)
+        if near is None:
+            continue
+        field = free[near]
+        remarks.append(
+            Remark(
+                row=0,
+                code="unmapped_column",
+                zh=f"列“{name}”没有对应的字段，已原样存入 extra。"
+                f"是否为 {field.title.zh}（{near}）？"
+                f"是则改列名，或加入字段 {field.name} 的 aliases，再重交",
+                en=f'column "{name}" is of no field and was kept in extra. Is it {field.title.en} '
+                f"({near})? Then rename it, or add it to the aliases of {field.name}, and send it "
+                f"again",
+                field=field.name,
+            )
+        )
+    return remarks

@@ -13,7 +13,7 @@ from typing import Any, Protocol, get_args
 import yaml
 
 from gis.errors import ConfigError, LayerError, UnknownLayer
-from gis.layers.checklist import CHECKS
+from gis.layers.checklist import CHECKS, COVERAGE
 from gis.layers.model import (
     MAX_CLOSED_SHARE,
     Check,
@@ -159,7 +159,7 @@ def parse_layer(file: str, doc: Mapping[str, Any], codelists: set[str]) -> Layer
         classification=classification,
         fields=fields,
         owner=_label(file, "owner", doc.get("owner", {"zh": "", "en": ""})),
-        checks=tuple(_check(file, c, names) for c in doc.get("checks", ())),
+        checks=_checks(file, doc.get("checks", ()), names),
         style=doc.get("style", {}),
         solid=doc.get("solid", doc.get("3d")),
         latest_of=latest_of,
@@ -216,6 +216,19 @@ def _field(file: str, doc: Mapping[str, Any], codelists: set[str]) -> Field:
         pattern=doc.get("pattern"),
         aliases=tuple(str(a) for a in doc.get("aliases", ())),
     )
+
+
+def _checks(file: str, docs: Sequence[object], names: Sequence[str]) -> tuple[Check, ...]:
+    checks = tuple(_check(file, doc, names) for doc in docs)
+    named = [check.name for check in checks]
+    if twice := sorted({name for name in named if named.count(name) > 1}):
+        raise _wrong(file, "checks", f"重复：{twice}", f"{twice} stand there twice")
+    if set(named) & COVERAGE and "valid_geometry" not in named:
+        raise _wrong(
+            file, "checks", "overlaps、gaps 需要同时检查 valid_geometry",
+            "overlaps and gaps need valid_geometry beside them",
+        )  # fmt: skip
+    return checks
 
 
 def _check(file: str, doc: object, names: Sequence[str]) -> Check:

@@ -64,7 +64,7 @@ def unit_code_fault(code: str) -> tuple[str, str] | None:
                 f"{', '.join(FIXTURES)}")  # fmt: skip
     if found["fixture"] == "W" and int(found["unit"]) != 0:
         return ("无定着物（W）时后 8 位应为 00000000",
-                "where nothing stands on it (W) the last 8 digits are zeros")  # fmt: skip
+                "where nothing stands on it (W) the last 8 digits are 00000000")  # fmt: skip
     return None
 
 

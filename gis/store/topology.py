@@ -15,7 +15,7 @@ import psycopg
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from gis.errors import LayerError
-from gis.layers.checklist import CHECKS, number, parameter, severity_of
+from gis.layers.checklist import CHECKS, COVERAGE, number, parameter, severity_of
 from gis.layers.model import Check, Label, Layer
 from gis.store.coverage import survey_coverage
 from gis.store.queries import layer_table, query
@@ -90,7 +90,6 @@ FINDINGS: Mapping[str, tuple[str, ...]] = {
     "manholes_joined": ("unjoined_chamber",),
 }
 OTHER_LAYER = ("areas", "points")  # parameters that name one
-COVERAGE = ("overlaps", "gaps")  # polygons that share their edges
 ONLY_WHOLE = ("manholes_joined",)  # says something only where every pipe is looked at
 
 
