@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import orjson
 from starlette.requests import Request
@@ -145,9 +146,8 @@ def _tile(
         )
         for layer in layers
     )  # fmt: skip
-    versions = _versions(request, service.store, layers, asked)
-    cache: TileCache = request.app.state.tiles
-    found = [_packed(cache, service.store, q, asked, versions.get(q.layer.id)) for q in queries]
+    versions = cache(lambda: _versions(request, service.store, layers, asked))
+    found = [_packed(request.app.state.tiles, service.store, q, asked, versions) for q in queries]
     for q, packed in zip(queries, found, strict=True):
         if packed.body and z >= EXACT_FROM:  # below, corners are left out: no large-scale map
             taken_box(q.layer, grid.box(z, col, row))
@@ -162,9 +162,7 @@ def _tile(
 def _versions(
     request: Request, store: Store, layers: Sequence[Layer], asked: TilesAsked
 ) -> Mapping[str, int]:
-    """Layer id -> the delivery whose state is asked for; empty where it has no such name."""
-    if not asked.has_version:
-        return {}
+    """Layer id -> the delivery whose state is asked for."""
     if asked.when is None:
         newest: Newest = request.app.state.newest
         return newest.versions()
@@ -172,12 +170,19 @@ def _versions(
 
 
 def _packed(
-    cache: TileCache, store: Store, q: TileQuery, asked: TilesAsked, version: int | None
+    kept: TileCache,
+    store: Store,
+    q: TileQuery,
+    asked: TilesAsked,
+    versions: Callable[[], Mapping[str, int]],
 ) -> Packed:
     """From the cache where the layer's state is named by its version: neither an interval nor
     readings, which come without a delivery, are."""
-    if version is None or q.layer.latest_of is not None:
+    if not asked.has_version or q.layer.latest_of is not None:
         return pack(make_tile(store, q).data)
+
+    def version() -> Version:
+        return (versions().get(q.layer.id, 0),)
 
     def build() -> tuple[bytes, Version]:
         made = make_tile(store, q)
@@ -187,7 +192,7 @@ def _packed(
         return not touched_since(store, q, earlier[0])
 
     key = (q.layer.id, q.grid.id, q.z, q.x, q.y, q.fields, asked.name)
-    return cache.get_versioned(key, (version,), build, still_good if q.when is None else None)
+    return kept.get_versioned(key, version, build, still_good if q.when is None else None)
 
 
 def _of(layer: Layer, fields: tuple[str, ...] | None) -> tuple[str, ...] | None:

@@ -34,24 +34,26 @@ class TileCache:
     def get_versioned(
         self,
         key: Key,
-        version: Version,
+        version: Callable[[], Version],
         build: Callable[[], tuple[bytes, Version]],
         still_good: Callable[[Version], bool] | None = None,
     ) -> Packed:
-        """The tile of that key in the state after `version`.
+        """The tile of that key in the state after `version()`, which is only asked where a tile
+        of that key is kept.
 
         `build` also says whose state it has found: meanwhile it may be another. `still_good`
         (only of the state now) says whether one of an earlier version is the same; then it is
         not built again."""
-        found = self._kept(key, version)
-        if found is not None:
-            return found
         with self._lock:
             earlier = self._newest.get(key)
-        if still_good is not None and earlier is not None and earlier != version:
+        if earlier is not None:
+            wanted = version()
+            found = self._kept(key, wanted)
+            if found is not None:
+                return found
             found = self._kept(key, earlier)
-            if found is not None and still_good(earlier):
-                self._keep(key, version, found)
+            if found is not None and still_good is not None and still_good(earlier):
+                self._keep(key, wanted, found)
                 return found
         body, shown = build()
         found = pack(body)
