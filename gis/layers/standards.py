@@ -25,6 +25,10 @@ UNIT_CODE = re.compile(
     r"^(?P<county>\d{6})(?P<district>\d{6})(?P<kind>[A-Z]{2})(?P<number>\d{5})"
     r"(?P<fixture>[A-Z])(?P<unit>\d{8})$"
 )
+# what `unit_code_fault` finds nothing wrong with, at a third of the price
+FAULTLESS = re.compile(
+    r"^\d{12}(?:[GJZ][BSXCDEFHGLNWY]|JA)(?!00000)\d{5}(?:[FLQ]\d{8}|W0{8})$", re.ASCII
+).match
 OWNERSHIP = "GJZ"  # state, collective, not determined
 # second letter; W and Y: in dispute, other
 PARCEL_KINDS = "ABSXCDEFHGLNWY"
@@ -73,16 +77,17 @@ def _unit_code(
     verdicts: Verdicts,
 ) -> None:  # fmt: skip
     name = str(parameter(wanted, "field"))
-    column = columns[name]
-    for i in np.flatnonzero(verdicts.good).tolist():
-        fault = None if column[i] is None else unit_code_fault(column[i])
+    codes = columns[name].tolist()
+    faulty = [i for i, code in enumerate(codes) if code is not None and not FAULTLESS(code)]
+    for i in faulty:
+        fault = unit_code_fault(codes[i])
         if fault is not None:
             zh, en = fault
             verdicts.refuse(
                 i,
                 "unit_code",
-                f"不动产单元代码 {column[i]}：{zh}（GB/T 37346）。请改正",
-                f"unit code {column[i]}: {en} (GB/T 37346). Correct it",
+                f"不动产单元代码 {codes[i]}：{zh}（GB/T 37346）。请改正",
+                f"unit code {codes[i]}: {en} (GB/T 37346). Correct it",
                 name,
             )
 
@@ -92,22 +97,27 @@ def _code_parts(
     verdicts: Verdicts,
 ) -> None:  # fmt: skip
     name = str(parameter(wanted, "field"))
-    column, given = columns[name], parameter(wanted, "parts")
+    given = parameter(wanted, "parts")
     parts: Sequence[Mapping[str, Any]] = given if isinstance(given, list | tuple) else ()
+    codes = columns[name].tolist()
     for part in parts:
-        start = int(part["from"]) - 1
-        stop = int(part["to"])
-        of = part.get("codelist")
-        for i in np.flatnonzero(verdicts.good).tolist():
-            if column[i] is None:
-                continue
-            piece = str(column[i])[start:stop]
-            if of is not None:
-                codes = registry.codelists[str(of)].codes
-                if piece not in codes:
-                    _refuse_piece(verdicts, i, name, column[i], part, piece, None)
-            elif (other := columns[str(part["field"])][i]) is not None and piece != other:
-                _refuse_piece(verdicts, i, name, column[i], part, piece, str(other))
+        start, stop, of = int(part["from"]) - 1, int(part["to"]), part.get("codelist")
+        if of is not None:
+            known = registry.codelists[str(of)].codes
+            faulty = [
+                i for i, code in enumerate(codes)
+                if code is not None and code[start:stop] not in known
+            ]  # fmt: skip
+            for i in faulty:
+                _refuse_piece(verdicts, i, name, codes[i], part, codes[i][start:stop], None)
+            continue
+        others = columns[str(part["field"])].tolist()
+        faulty = [
+            i for i, (code, other) in enumerate(zip(codes, others, strict=True))
+            if code is not None and other is not None and code[start:stop] != other
+        ]  # fmt: skip
+        for i in faulty:
+            _refuse_piece(verdicts, i, name, codes[i], part, codes[i][start:stop], str(others[i]))
 
 
 def _refuse_piece(

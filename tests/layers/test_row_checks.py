@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gis.coords import norm_frame, normalise
 from gis.errors import LayerError
@@ -16,7 +18,7 @@ from gis.layers.checklist import CHECKS, severity_of
 from gis.layers.checks import check
 from gis.layers.nearmiss import column_remarks, near_codes
 from gis.layers.registry import parse_layer
-from gis.layers.standards import unit_code_fault
+from gis.layers.standards import FAULTLESS, unit_code_fault
 from gis.sources import open_delivery
 
 M = 1 / 111_320
@@ -244,8 +246,14 @@ class TestCodes:
     def test_unit_codes(self, code: str, says: str | None) -> None:
         fault = unit_code_fault(code)
         assert (fault is None) == (says is None)
+        assert (FAULTLESS(code) is None) == (fault is not None)
         if fault is not None and says is not None:
             assert all(says in text for text in fault)
+
+    @given(st.from_regex(r"\A[0-9]{12}[A-Z]{2}[0-9]{5}[A-Z][0-9]{8}\Z") | st.from_regex(
+        r"\A[0-9]{12}[GJZQ][ABCW](00000|12345)[FWX](00000000|00010001)\Z"))  # fmt: skip
+    def test_the_quick_look_agrees_with_the_slow_one(self, code: str) -> None:
+        assert (FAULTLESS(code) is not None) == (unit_code_fault(code) is None)
 
     def test_parts_of_a_component_code(self, registry: Registry) -> None:
         layer = registry.get("components")

@@ -401,3 +401,21 @@ def test_a_remark_on_a_row_the_store_refuses_is_dropped(
     done = ingest(store, registry, IngestRequest(path=path, layer="parcels", crs="EPSG:4490"), {})
     assert done.reasons == {"duplicate_key": 1}
     assert "sliver" not in done.warnings
+
+
+def test_a_column_that_is_nearly_a_field_is_told_once_and_kept(
+    store: Store, registry: Registry, tmp_path: Any
+) -> None:
+    path = tmp_path / "宗地.csv"
+    table = ["不动产单元代码,WKT,权利人名称,备注"]
+    table += [f'{code(n)},"{lot(40 * n, 0).wkt}",甲,乙' for n in (1, 2)]
+    path.write_text("\n".join(table) + "\n", "utf-8")
+    done = ingest(store, registry, IngestRequest(path=path, layer="parcels", crs="EPSG:4490"), {})
+    assert done.warnings["unmapped_column"] == 1
+    assert done.delivery is not None
+    [found] = [w for w in quality_of(store, done.delivery).warnings if w.code == "unmapped_column"]
+    assert found.examples[0]["row"] is None
+    assert found.fields == ("holder",)
+    with store.reading() as conn:
+        kept = conn.execute("SELECT extra FROM gis.parcels").fetchall()
+    assert kept == [({"权利人名称": "甲", "备注": "乙"},)] * 2
