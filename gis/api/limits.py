@@ -120,9 +120,13 @@ class Taker:
         self._meter, self._caller, self._limit_km2 = meter, caller, limit_km2
         self.told_km2: float | None = None
 
+    def covers(self, layer: Layer) -> bool:
+        """Whether what is given of the layer counts."""
+        return self._meter.covers(layer)
+
     def take(self, layer: Layer, cells: frozenset[int]) -> None:
         """Raises AreaSpent."""
-        if not cells or not self._meter.covers(layer):
+        if not cells or not self.covers(layer):
             return
         km2 = self._meter.take(self._caller, self._limit_km2, layer, cells)
         if self._meter.warns(km2):
@@ -130,7 +134,7 @@ class Taker:
 
     def check(self, layer: Layer, cells: frozenset[int]) -> None:
         """Raises AreaSpent where the cells alone are too much; counts nothing otherwise."""
-        if self._meter.covers(layer) and area_km2(cells) > self._limit_km2:
+        if self.covers(layer) and area_km2(cells) > self._limit_km2:
             self.take(layer, cells)
 
 
@@ -144,6 +148,19 @@ def taken_texts(layer: Layer, texts: Iterable[str], srid: int) -> None:
     taker = TAKING.get()
     if taker is not None:
         taker.take(layer, _cells_of_texts(texts, srid))
+
+
+def counting(layer: Layer) -> bool:
+    """Whether what the request gets of the layer is counted."""
+    taker = TAKING.get()
+    return taker is not None and taker.covers(layer)
+
+
+def taken_shapes(layer: Layer, shapes: NDArray[np.object_], srid: int) -> None:
+    """Count shapes about to be given, by their first corners. Raises AreaSpent."""
+    taker = TAKING.get()
+    if taker is not None:
+        taker.take(layer, _cells_of_shapes(shapes, srid))
 
 
 def taken_box(layer: Layer, box: tuple[float, float, float, float]) -> None:
