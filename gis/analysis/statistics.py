@@ -27,7 +27,7 @@ from gis.store import Instant, Store
 PLANS = ("land_use_plan", "control_plan_blocks")
 USE = "land_use"
 LEVELS = {1: 2, 2: 4, 3: 6}  # level of the standard -> digits of its codes
-LEVEL_1 = "land_use_level1"
+LAND_USE = "land_use_2023"
 DISTRICTS, DISTRICT_LEVEL = "admin_areas", "county"
 NOWHERE = "—"  # in no district, in no plan
 Cells = Counter[tuple[str, str]]  # (class, district) -> hundredths of a square metre
@@ -351,12 +351,11 @@ def _moved(then: PlaneRows, now: PlaneRows, digits: int) -> Counter[tuple[str, s
 def _title(code: str, registry: Registry) -> Mapping[str, str]:
     if code == NOWHERE:
         return {"zh": "未分类", "en": "Unclassified"}
-    for name in ("land_use_2023", LEVEL_1):
-        codes = registry.codelists.get(name)
-        known = None if codes is None else codes.codes.get(code)
-        if known is not None:
-            return {"zh": known.title.zh, "en": known.title.en}
-    return {"zh": code, "en": code}
+    codes = registry.codelists.get(LAND_USE)
+    known = None if codes is None else codes.codes.get(code)
+    if known is None:
+        return {"zh": code, "en": code}
+    return {"zh": known.title.zh, "en": known.title.en}
 
 
 def _sum(cells: Cells, mine: Callable[[tuple[str, str]], bool]) -> int:

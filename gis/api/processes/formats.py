@@ -14,13 +14,14 @@ from gis.api.answers import GEOJSON, HTML, JSON, answer, json_answer, wants_html
 from gis.api.processes.sitepage import site_page
 from gis.api.processes.statisticspage import statistics_page
 from gis.api.refusals import bad_value
-from gis.api.service import Service, service_of
+from gis.api.service import service_of
+from gis.layers import Registry
 
 CSV = "text/csv; charset=utf-8"
-Writer = Callable[[Service, Any], str]
+Writer = Callable[[Registry, Any], str]
 
 
-def _csv(service: Service, document: Any) -> str:
+def csv_table(registry: Registry, document: Any) -> str:
     """A table for a spreadsheet: UTF-8 with its mark, or Excel reads Chinese as noise."""
     out = io.StringIO()
     out.write("\ufeff")
@@ -35,7 +36,7 @@ def _csv(service: Service, document: Any) -> str:
 # process -> format -> media type, who writes it
 FORMATS: Mapping[str, Mapping[str, tuple[str, Writer]]] = {
     "site-check": {"html": (HTML, site_page)},
-    "plan-statistics": {"html": (HTML, statistics_page), "csv": (CSV, _csv)},
+    "plan-statistics": {"html": (HTML, statistics_page), "csv": (CSV, csv_table)},
 }
 MEDIA = {"plan-conflicts": GEOJSON}
 
@@ -62,5 +63,5 @@ def written(request: Request, process: str, document: Any, format_: str) -> Resp
         found.headers["content-type"] = media
         return found
     media, write = FORMATS[process][format_]
-    text = write(service_of(request), document)
+    text = write(service_of(request).registry, document)
     return answer(request, text.encode(), media, cache="no-store")

@@ -21,7 +21,8 @@ from gis.api.answers import HTML, answer
 from gis.api.ogc import catalogue_of
 from gis.api.parameters import single
 from gis.api.refusals import Refused
-from gis.api.service import Service, service_of
+from gis.api.service import service_of
+from gis.layers import Registry
 
 # layer -> (outline, fill); what is drawn first lies below
 INKS: Mapping[str, tuple[str, str]] = {
@@ -67,11 +68,11 @@ def get_notice(request: Request) -> Response:
     if "reach_m" in asked:
         asked["reach_m"] = _number(asked["reach_m"])
     document = catalogue_of(request).execute("site-check", asked)
-    text = site_page(service_of(request), document)
+    text = site_page(service_of(request).registry, document)
     return answer(request, text.encode(), HTML, cache="no-store")
 
 
-def site_page(service: Service, document: Mapping[str, Any]) -> str:
+def site_page(registry: Registry, document: Mapping[str, Any]) -> str:
     """The page (HTML) of an answer of `site-check`."""
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for condition in document["conditions"]:
@@ -81,7 +82,7 @@ def site_page(service: Service, document: Mapping[str, Any]) -> str:
         _environment()
         .get_template("site_notice.html")
         .render(
-            city=service.registry.city,
+            city=registry.city,
             check=document,
             site=document["site"],
             groups=[(titles[name], found) for name, found in groups.items()],

@@ -8,17 +8,17 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from gis.api.service import Service
+from gis.layers import Registry
 
 
-def statistics_page(service: Service, document: Mapping[str, Any]) -> str:
+def statistics_page(registry: Registry, document: Mapping[str, Any]) -> str:
     """The page (HTML) of an answer of `plan-statistics`."""
-    layer = service.registry.layers.get(document["plan"])
+    layer = registry.layers.get(document["plan"])
     return (
         _environment()
         .get_template("statistics.html")
         .render(
-            city=service.registry.city,
+            city=registry.city,
             found=document,
             plan=document["plan"] if layer is None else f"{layer.title.zh} {layer.title.en}",
             titles={row["code"]: row["title"] for row in document["by_class"]},

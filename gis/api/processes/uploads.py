@@ -47,24 +47,30 @@ def site_of_file(
     with tempfile.TemporaryDirectory(prefix="gis-site-") as folder:
         path = Path(folder) / safe_name(name)
         path.write_bytes(data)
-        delivery = open_delivery(path, layer=SITE)
-        city = City(store=store, registry=registry, local=local)
-        placement = place(delivery, crs, local) or detected(delivery, city)
-        shapes: list[BaseGeometry] = []
-        accuracy_m = 0.0
-        for batch in placement.batches(delivery):
-            moved = placement.normalised(batch.geometry, local)
-            accuracy_m = max(accuracy_m, moved.accuracy_m)
-            if batch.rejects or moved.failed.any():
-                raise LayerError(
-                    zh=f"{path.name} 中有无法读取或不在 {placement.frame} 中的图形",
-                    en=f"{path.name} holds shapes that can't be read, or can't be in "
-                    f"{placement.frame}",
-                    parameter="file",
-                )
-            shapes += [shape for shape in moved.geometry if shape is not None]
-            if len(shapes) > MOST_PIECES:
-                break
+        return site_of_path(store, registry, local, path, crs)
+
+
+def site_of_path(
+    store: Store, registry: Registry, local: Mapping[str, LocalFrame], path: Path, crs: str
+) -> Site:
+    """The polygons of a file (`FILE` or `FILE|NAME`) as a site. Raises as `site_of_file`."""
+    delivery = open_delivery(path, layer=SITE)
+    city = City(store=store, registry=registry, local=local)
+    placement = place(delivery, crs, local) or detected(delivery, city)
+    shapes: list[BaseGeometry] = []
+    accuracy_m = 0.0
+    for batch in placement.batches(delivery):
+        moved = placement.normalised(batch.geometry, local)
+        accuracy_m = max(accuracy_m, moved.accuracy_m)
+        if batch.rejects or moved.failed.any():
+            raise LayerError(
+                zh=f"{path.name} 中有无法读取或不在 {placement.frame} 中的图形",
+                en=f"{path.name} holds shapes that can't be read, or can't be in {placement.frame}",
+                parameter="file",
+            )
+        shapes += [shape for shape in moved.geometry if shape is not None]
+        if len(shapes) > MOST_PIECES:
+            break
     flat = [shapely.force_2d(shape) for shape in shapes]
     return site_from_stored(flat, accuracy_m, placement.frame.name, registry.city)
 
