@@ -29,6 +29,7 @@ from gis.change.facts import Facts, gather
 from gis.change.known import RuleSet, Verdict
 from gis.change.pair import Box, Pair, pair_of, sheets
 from gis.change.polygons import to_storage
+from gis.change.progress import FileJournal, Forgetful, Journal
 from gis.change.rasters import Kind, Raster, describe
 from gis.change.rules import judge
 from gis.errors import ChangeError
@@ -42,7 +43,8 @@ class DetectRequest:
 
     before, after: photos; dsm_before, dsm_after: surface models; two of a kind at least.
     before_date, after_date: override what the files say. area: see `area_of`, None = everywhere.
-    engine: auto or dsm.
+    engine: auto, dsm, net or screen. resume: folder where a search keeps what it has done until
+    its run is stored, so that the same request goes on after a kill; None = nowhere.
     """
 
     rules: RuleSet
@@ -54,6 +56,7 @@ class DetectRequest:
     after_date: date | None = None
     area: str | None = None
     engine: str = "auto"
+    resume: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +161,8 @@ def detect(store: Store, registry: Registry, request: DetectRequest) -> DetectRe
         datetime.combine(raster.taken_on, clock(), zone)
         for raster in (pair.measured_after, pair.measured_before)
     )
-    found = _search(store, registry, request, pair, at)
+    journal = _journal(request, pair)
+    found = _search(store, registry, request, pair, at, journal)
     judged, facts = _judged(store, registry, request.rules, found, at, earlier)
     head = _head(request.rules, pair, found, at, area=request.area)
     findings = _findings(pair, judged, facts, head)
@@ -169,6 +173,7 @@ def detect(store: Store, registry: Registry, request: DetectRequest) -> DetectRe
         findings,
         changed_again=lambda old, new: changed_again(old, new, head),
     )
+    journal.close()
     return DetectReport(
         run=stored.run,
         delivery=stored.delivery,
@@ -222,11 +227,29 @@ def _files(
     )
 
 
+def _journal(request: DetectRequest, pair: Pair) -> Journal:
+    """Of this very search: its files by their digests, its engine, its area."""
+    if request.resume is None:
+        return Forgetful()
+    engine = engine_of(request.engine, pair)
+    facts = {
+        "inputs": [raster.to_json() for raster in pair.given],
+        "engine": [engine.name, engine.version],
+        "area": request.area,
+    }
+    return FileJournal.of(request.resume, facts)
+
+
 def _search(
-    store: Store, registry: Registry, request: DetectRequest, pair: Pair, at: datetime
+    store: Store,
+    registry: Registry,
+    request: DetectRequest,
+    pair: Pair,
+    at: datetime,
+    journal: Journal,
 ) -> Candidates:
     """Candidates everywhere, or those that lie in the area asked for."""
-    engine = engine_of(request.engine, pair)
+    engine = engine_of(request.engine, pair, journal)
     if request.area is None:
         return engine.candidates(pair)
     area = area_of(request.area, store, registry, pair.measured_after.frame, at)

@@ -48,6 +48,7 @@ class Journal(Protocol):
 
     def known(self, window: Box) -> Done | None: ...
     def keep(self, window: Box, done: Done) -> None: ...
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,9 @@ class Forgetful:
         return None
 
     def keep(self, window: Box, done: Done) -> None:
+        return None
+
+    def close(self) -> None:
         return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -62,6 +63,7 @@ def detect(
         rules=load_rules(settings.config / "rules.yml", reasons=reasons),
         before_date=before_date.date() if before_date else None,
         after_date=after_date.date() if after_date else None,
+        resume=settings.home / "detect",
         **files,
     )
     if out is not None:
@@ -165,7 +167,9 @@ def watch(console: Console, folder: Path, poll: float, once: bool) -> None:
                     continue
                 seen.add(pair)
                 try:
-                    report = run_detection(store, registry, request)
+                    report = run_detection(
+                        store, registry, replace(request, resume=settings.home / "detect")
+                    )
                 except (ChangeError, SourceError) as error:
                     if once:
                         raise

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from city import PROJECT, fill, suspects, write
 from click.testing import CliRunner, Result
+from painted import pair_in, town
 
 from gis.cli.main import main
 from gis.layers import Registry
-from gis.store import Store
+from gis.store import Store, show_alert
 
 Gis = Callable[..., Result]
 
@@ -112,11 +113,30 @@ def test_one_clear_message_and_exit_3(gis: Gis, words: tuple[str, ...]) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_engines_to_come_say_so(gis: Gis, files: list[str]) -> None:
-    for engine in ("net", "screen"):
-        error = json.loads(gis("detect", *files, "--engine", engine, "--json", code=3).stdout)
-        assert error["error"]["code"] == "ChangeError"
-        assert error["error"]["facts"]["engine"] == engine
+def test_photos_alone(gis: Gis, store: Store, registry: Registry, tmp_path: Path) -> None:
+    """Alerts of the net keep how far the place lies from what it knows; the screen raises none."""
+    fill(store, registry)
+    pair = pair_in(tmp_path, town(4711)[0])
+    assert pair.before is not None
+    assert pair.after is not None
+    words = ("--before", pair.before.path, "--after", pair.after.path)
+    by_net = json.loads(gis("detect", *words, "--engine", "net", "--json").stdout)
+    assert by_net["engine"] == "net"
+    assert by_net["alerts"] > 0
+    key = json.loads(gis("alerts", "list", "--json").stdout)[0]["key"]
+    [evidence] = show_alert(store, key)["evidence"]
+    assert evidence["record"]["change"]["measures"]["in_domain"] in (0.0, 1.0)
+    assert evidence["record"]["change"]["delta_h_m"] is None
+    screened = json.loads(gis("detect", *words, "--engine", "screen", "--json").stdout)
+    assert screened["candidates"] > 0
+    assert screened["alerts"] == 0
+    assert any("low confidence" in note["en"] for note in screened["notes"])
+
+
+def test_photos_that_the_net_does_not_know(gis: Gis, files: list[str]) -> None:
+    error = json.loads(gis("detect", *files, "--engine", "net", "--json", code=3).stdout)
+    assert error["error"]["code"] == "ChangeError"
+    assert error["error"]["facts"]["problem"] == "domain"
 
 
 def test_a_wrong_rules_file_and_a_missing_folder_are_configuration(

@@ -24,7 +24,7 @@ def engine_of(name: str, pair: Pair, journal: Journal | None = None) -> Engine:
     """The engine of that name; `auto` takes the strongest the files allow: dsm, and for photos
     alone net, unless it is experimental. `journal`: what an earlier, killed run has done.
     Raises ChangeError."""
-    kept = journal or Forgetful()
+    kept = Forgetful() if journal is None else journal
     models = pair.dsm_before is not None and pair.dsm_after is not None
     if name == "dsm" or (name == "auto" and models):
         return DsmEngine(journal=kept)

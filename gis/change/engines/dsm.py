@@ -260,7 +260,10 @@ class _Search:
             # one model's noise, and the ground's: neither is averaged away, as errors of surface
             # models hang together over a roof
             height_sigma_m=float(noise.one_m * np.sqrt(2.0)),
-            measures={name: round(v, 3) for name, v in asdict(m).items() if v is not None},
+            measures={
+                **{name: round(v, 3) for name, v in asdict(m).items() if v is not None},
+                "in_domain": float(not _beyond(noise, self.grid)),
+            },
         )
 
     def _score(self, m: Measured) -> float:
