@@ -80,7 +80,13 @@ def ingest(
     )  # fmt: skip
     local = load_local_frames(settings.config / "frames")
     with open_store(settings) as store, console.progress("入库", "storing") as advance:
-        report = ingest(store, registry, request, local, advance)
+        report = ingest(
+            store, registry, request, local, advance,
+            lambda: console.say(
+                f"图层 {layer} 正有另一次交付在装载，排队等候",
+                f"another delivery of layer {layer} is under way; waiting in the queue",
+            ),
+        )  # fmt: skip
     console.emit(report.to_json(), table=_table(report))
     if report.quarantined and not console.json and report.delivery is not None:
         console.say(

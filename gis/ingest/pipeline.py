@@ -39,6 +39,7 @@ from gis.store import (
 from gis.store.refused import keep_form
 
 Mode = Literal["full", "upsert", "delete"]
+LONGEST_QUEUE = "2h"  # behind other deliveries of the layer, some of which are large
 EDGE_DEG = 0.01  # published county outlines are generalised by some hundred metres
 
 
@@ -174,8 +175,10 @@ def ingest(
     request: IngestRequest,
     local_frames: Mapping[str, LocalFrame],
     progress: Callable[[int], None] = lambda rows: None,
+    waiting: Callable[[], None] = lambda: None,
 ) -> LoadReport:
-    """Take one delivery in: all of it or nothing.
+    """Take one delivery in: all of it or nothing. `waiting` is called where another delivery of
+    the layer is under way and this one queues up behind it.
 
     Raises what is wrong with the file (SourceError), its frame (CoordError), its columns
     (LayerError) or its place in time (Conflict); then the database is as it was."""
@@ -213,7 +216,9 @@ def ingest(
             "steps": list(walk.steps),
         },
     )
-    with begin(store, head, dry_run=request.dry_run) as loading:
+    with begin(
+        store, head, dry_run=request.dry_run, waiting=waiting, longest_wait=LONGEST_QUEUE
+    ) as loading:
         keep_form(loading, form_of(delivery, request.path, first, layer))
         loading.remark(column_remarks(layer, first.columns, first.placing))
         loading.add(checked[0])

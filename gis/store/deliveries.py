@@ -119,11 +119,12 @@ class Loading:
             done = {"new": accepted, "changed": 0, "closed": 0}
         else:
             done = self._carry_out(accepted)
+        doubted = self._refused or refused  # rows whose features are to stay as they are
         figures = {
             "accepted": accepted,
             **done,
             "unchanged": accepted - done["new"] - done["changed"],
-            "kept": self._kept() if self.head.mode == "full" and (self._refused or refused) else 0,
+            "kept": self._kept() if self.head.mode == "full" and doubted else 0,
         }
         self._keep_books(figures, refused)
         assert self.counts is not None  # just made
@@ -180,6 +181,8 @@ class Loading:
         )
 
     def _kept(self) -> int:
+        if self._incoming.straight:
+            return 0  # nothing was there
         keys, table = _keys(self.head.layer), layer_table(self.head.layer.id)
         parts = {"kept_key": keys["kept"], "old_key": keys["old"], "batch_key": keys["b"]}
         return int(self._row(query("kept_count", table=table, **parts))[0])
