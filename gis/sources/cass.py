@@ -24,15 +24,20 @@ COLUMNS = ("点号", "编码", "东坐标", "北坐标", "高程")
 
 
 def is_cass(head: bytes, suffix: str) -> bool:
-    """Five values a line, the last three numbers; `.txt` and `.dat` are both seen."""
+    """Five values a line, the last three numbers in most; `.txt` and `.dat` are both seen."""
     if suffix not in (".dat", ".txt"):
         return False
     lines = head.decode("gb18030", "replace").splitlines()[:5]
     rows = [line.split(",") for line in lines if line.strip()]
     if len(lines) == 5 and len(rows) > 1:
         rows = rows[:-1]  # the last one may be cut
-    return bool(rows) and all(
-        len(row) == 5 and sum(number(v) is not None for v in row[2:]) == 3 for row in rows
+    places = [all(number(v) is not None for v in row[2:]) for row in rows]
+    # one wrong number makes no other format; a header would stand first
+    return (
+        bool(rows)
+        and all(len(row) == 5 for row in rows)
+        and places[0]
+        and sum(places) > len(places) / 2
     )
 
 

@@ -281,3 +281,132 @@ def test_ascii_grid(tmp_path: Path, registry: Registry) -> None:
     assert (delivery.format, delivery.declared) == ("ASC", None)
     assert batch.geometry[0].bounds == (500000, 3650000, 500040, 3650020)
     assert batch.columns["gsd_m"].tolist() == [10.0]
+
+
+@pytest.mark.parametrize(
+    ("driver", "suffix", "kind"), [("GTiff", ".tif", "GeoTIFF"), ("HFA", ".img", "IMG")]
+)
+def test_images_give_their_footprint(
+    driver: str, suffix: str, kind: str, tmp_path: Path, registry: Registry
+) -> None:
+    """Turned by a third of a right angle: its corners lie where the six numbers put them."""
+    import rasterio
+    from rasterio.transform import Affine
+
+    turned = Affine.translation(500_000, 3_650_000) @ Affine.rotation(30) @ Affine.scale(2, -2)
+    path = tmp_path / f"dom_20240610{suffix}"
+    with rasterio.open(
+        path, "w", driver=driver, width=40, height=20, count=3, dtype="uint8", crs="EPSG:4547",
+        transform=turned,
+    ) as image:  # fmt: skip
+        image.write(np.zeros((3, 20, 40), dtype=np.uint8))
+    path = path.rename(tmp_path / "dom_20240610.dat")
+    delivery = opened(path, registry, "imagery")
+    [batch] = delivery.batches()
+    assert delivery.format == kind
+    assert delivery.declared is not None
+    assert delivery.declared.epsg == 4547
+    assert shapely.area(batch.geometry[0]) == pytest.approx(80 * 40)
+    corners = [turned @ corner for corner in ((0, 0), (40, 0), (40, 20), (0, 20))]
+    assert shapely.hausdorff_distance(batch.geometry[0], shapely.Polygon(corners)) < 1e-6
+    assert str(batch.columns["acquired_on"][0]) == "2024-06-10"
+    assert batch.columns["bands"].tolist() == [3]
+
+
+# --- survey texts ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_cass_points(encoding: str, tmp_path: Path, registry: Registry) -> None:
+    """East stands before north; a line that is no point is told and the others go in."""
+    path = tmp_path / "a.dat"
+    lines = ["1,,500000.123,3650000.456,78.9", "人民路,井,500010,3650020,80", "2,x,500000,北,80"]
+    path.write_bytes("\r\n".join(lines).encode(encoding))
+    delivery = opened(path, registry)
+    [batch] = delivery.batches()
+    assert (delivery.format, delivery.encoding) == ("CASS .dat", encoding)
+    assert batch.columns["编码"].tolist() == [None, "井"]
+    xyz = shapely.get_coordinates(batch.geometry, include_z=True)
+    assert xyz.tolist() == [[500000.123, 3650000.456, 78.9], [500010, 3650020, 80]]
+    assert [(r.row, r.code, r.field) for r in batch.rejects] == [(3, "bad_value", "北坐标")]
+
+
+PARCELS = """[属性描述]
+坐标系=2000国家大地坐标系
+几度分带=3
+带号=38
+[地块坐标]
+5,100,001,甲地块,面,,住宅用地,@
+J1,1,3650000,38500000
+J2,1,3650000,38500100
+J3,1,3650100,38500100
+J4,1,3650100,38500000
+J5,2,3650040,38500040
+J6,2,3650040,38500060
+J7,2,3650060,38500060
+4,0,002,乙地块,面,,工业用地,@
+J1,1,3650000,38500200
+J2,1,3650000,38500300
+"""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_parcel_text(encoding: str, tmp_path: Path, registry: Registry) -> None:
+    """X is north; ring 2 is a hole; a parcel of two points is told."""
+    path = tmp_path / "a.dat"
+    path.write_bytes(PARCELS.encode(encoding))
+    delivery = opened(path, registry, "parcels")
+    [batch] = delivery.batches()
+    assert delivery.format == "报备坐标 TXT"
+    assert delivery.declared is not None
+    assert delivery.declared.name == "EPSG:4526"
+    assert batch.columns["地块名称"].tolist() == ["甲地块"]
+    assert batch.geometry[0].bounds == (38_500_000, 3_650_000, 38_500_100, 3_650_100)
+    assert batch.geometry[0].area == pytest.approx(100 * 100 - 20 * 20 / 2)
+    assert [(r.row, r.code) for r in batch.rejects] == [(14, "bad_value")]
+
+
+# --- one geometry among several -------------------------------------------------------------
+
+MEMBER = (
+    "<f:member><f:House gml:id='h{0}'><f:label><gml:Point><gml:pos>{0}.5 0.5</gml:pos></gml:Point>"
+    "</f:label><f:name>{1}</f:name><f:outline><gml:Polygon><gml:exterior><gml:LinearRing>"
+    "<gml:posList>{0} 0 {0} 1 {2} 1 {0} 0</gml:posList></gml:LinearRing></gml:exterior>"
+    "</gml:Polygon></f:outline><f:door><gml:Point><gml:pos>{0}.1 0.1</gml:pos></gml:Point></f:door>"
+    "</f:House></f:member>"
+)
+
+
+@pytest.mark.parametrize(("layer", "area"), [("parcels", 0.5), ("components", 0)])
+def test_gml_with_several_geometries(
+    layer: str, area: float, tmp_path: Path, registry: Registry
+) -> None:
+    members = "".join(MEMBER.format(i, name, i + 1) for i, name in enumerate(NAMES))
+    path = tmp_path / "a.gml"
+    path.write_text(
+        "<?xml version='1.0' encoding='UTF-8'?><f:C xmlns:f='urn:f' "
+        f"xmlns:gml='http://www.opengis.net/gml'>{members}</f:C>",
+        "utf-8",
+    )
+    [batch] = read(path, registry, layer)
+    assert batch.columns["name"].tolist() == list(NAMES)
+    assert shapely.area(batch.geometry) == pytest.approx([area] * 3)
+    if not area:  # of two points, the one that stands first
+        assert shapely.get_y(batch.geometry).tolist() == [0.5] * 3
+
+
+def test_closed_lines_of_a_drawing(tmp_path: Path, registry: Registry) -> None:
+    """A border drawn back to its first point is an area for a layer of areas; a closed polyline a
+    line for one of lines."""
+    path = tmp_path / "a.dxf"
+    text = drawing("ANSI_936", "红线", "x", closed=0)
+    again = "\n".join(["20", "3650010", "10", "500000", "20", "3650000"])
+    path.write_bytes(
+        text.replace("20\n3650010", again, 1).replace("90\n3", "90\n4").encode("gb18030")
+    )
+    [batch] = read(path, registry, "parcels")
+    assert (batch.geometry[0].geom_type, batch.geometry[0].area) == ("Polygon", 50)
+    path.write_bytes(drawing("ANSI_936", "红线", "x").encode("gb18030"))
+    [batch] = read(path, registry, "roads")
+    assert batch.geometry[0].geom_type == "LineString"
+    assert batch.geometry[0].is_closed
