@@ -15,9 +15,11 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
+from gis.api.styles.qml import labeling, renderer, tile_renderer
 from gis.coords import from_epsg
 from gis.coords.frames import crs_of
 from gis.layers import City, Layer
+from gis.layers.symbols import Symbols
 
 VERSION = "3.22.0"  # what the project's format is of; newer ones read it
 MANY, MANY_SCALE = 5_000, 50_000  # features; a layer with more shows from 1:50,000 on
@@ -37,12 +39,12 @@ GROUPS = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     """A layer in the project. extent: west, south, east, north, degrees; None = nothing there.
-    renderer: QGIS's `renderer-v2` element."""
+    symbols: how it is drawn."""
 
     layer: Layer
     features: int
     extent: tuple[float, ...] | None
-    renderer: ET.Element | None
+    symbols: Symbols
 
 
 def project(
@@ -67,7 +69,7 @@ def project(
             shown = "Qt::Checked" if on or way != "now" else "Qt::Unchecked"
             ET.SubElement(group, "layer-tree-layer", leaf | {"checked": shown, "expanded": "0"})
             if way == "tiles":
-                layers.append(_tile_layer(ident, name, source))
+                layers.append(_tile_layer(ident, name, source, member.symbols))
             else:
                 layers.append(_feature_layer(ident, name, source, member, past=way == "history"))
     _views(root, city, members, span)
@@ -124,8 +126,10 @@ def _feature_layer(ident: str, name: str, source: str, member: Member, *, past: 
         start, end = 'to_datetime("valid_from")', f'to_datetime(coalesce("valid_to",{NEVER}))'
         times = {"mode": BY_EXPRESSION, "startExpression": start, "endExpression": end}
         ET.SubElement(found, "temporal", times | {"enabled": "1", "limitMode": "0"})
-    if member.renderer is not None:
-        found.append(member.renderer)
+    found.append(renderer(member.symbols))
+    if member.symbols.label:
+        found.append(labeling(member.symbols))
+        found.set("labelsEnabled", "1")
     aliases = ET.SubElement(found, "aliases")
     for i, field in enumerate(member.layer.fields):
         unit = f" ({field.unit})" if field.unit else ""
@@ -134,11 +138,12 @@ def _feature_layer(ident: str, name: str, source: str, member: Member, *, past: 
     return found
 
 
-def _tile_layer(ident: str, name: str, source: str) -> ET.Element:
+def _tile_layer(ident: str, name: str, source: str, symbols: Symbols) -> ET.Element:
     found = ET.Element("maplayer", type="vector-tile")
     _named(found, ident, name, source)
     _system(ET.SubElement(found, "srs"), "EPSG:3857")
     _text(found, "provider", "")
+    found.append(tile_renderer(symbols))
     return found
 
 

@@ -22,6 +22,7 @@ def qgis_project(console: Console, out: Path, url: str | None, only: tuple[str, 
     示例 / example:  gis qgis-project city.qgz --url http://127.0.0.1:8080
     """
     from gis.api.qgisproject import Member, project
+    from gis.api.styles.routes import drawn_of
     from gis.layers import load_registry
     from gis.store import LayerQuery, count, list_deliveries, open_store
     from gis.store.query import extent
@@ -42,7 +43,7 @@ def qgis_project(console: Console, out: Path, url: str | None, only: tuple[str, 
                 layer=layer,
                 features=count(store, LayerQuery(layer=layer)),
                 extent=extent(store, LayerQuery(layer=layer)),
-                renderer=None,
+                symbols=drawn_of(layer, registry),
             )
             for layer in chosen
         ]

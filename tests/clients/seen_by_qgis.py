@@ -25,6 +25,7 @@ from qgis.core import (
     QgsVectorLayer,
     QgsVectorTileBasicRenderer,
     QgsVectorTileBasicRendererStyle,
+    QgsVectorTileLayer,
     QgsWkbTypes,
 )
 from qgis.PyQt.QtCore import QDateTime, QSize, Qt
@@ -43,12 +44,18 @@ def seen(layer):
             "fields": [field.name() for field in layer.fields()],
             "aliases": [layer.attributeAlias(i) for i in range(len(layer.fields()))],
             "temporal": times.isActive(),
+            "labels": layer.labelsEnabled(),
             "renderer": renderer.type() if renderer else None,
         }
         if renderer and renderer.type() == "categorizedSymbol":
             found["categories"] = {
                 c.value(): c.symbol().color().name() for c in renderer.categories()
             }
+    if isinstance(layer, QgsVectorTileLayer):
+        found["styles"] = [
+            (style.filterExpression(), style.symbol().color().name())
+            for style in layer.renderer().styles()
+        ]
     return found
 
 

@@ -13,11 +13,12 @@ import numpy as np
 import psycopg
 import pytest
 import shapely
+import yaml
 from PIL import Image
 from psycopg.sql import SQL, Identifier
 from rasterio.features import rasterize
 from rasterio.transform import from_bounds
-from served import Served
+from served import PROJECT, Served
 
 pytestmark = pytest.mark.xdist_group("served")
 
@@ -121,6 +122,22 @@ def test_columns_have_the_names_departments_know(seen: dict[str, Any]) -> None:
     named = dict(zip(pipes["fields"], pipes["aliases"], strict=True))
     assert named["diameter_mm"].startswith("管径")
     assert named["kind"] == "管线种类"
+
+
+def test_layers_are_drawn_in_the_colours_of_their_standards(
+    served_demo: Served, seen: dict[str, Any]
+) -> None:
+    listed = yaml.safe_load((PROJECT / "data/codelists/cjj61_kind.yml").read_text("utf-8"))
+    wanted = {str(c["code"]): c["color"] for c in listed["codes"] if "color" in c}
+    for way in ("now", "history"):
+        pipes = seen["layers"][f"onemap_{way}_pipe_segments"]
+        assert pipes["renderer"] == "categorizedSymbol"
+        assert {k: v for k, v in pipes["categories"].items() if k} == wanted
+    tiles = seen["layers"]["onemap_tiles_pipe_segments"]["styles"]
+    assert {(expression, color) for expression, color in tiles if "NOT IN" not in expression} == {
+        (f"\"kind\" = '{code}'", color) for code, color in wanted.items()
+    }
+    assert seen["layers"]["onemap_now_place_names"]["labels"]
 
 
 def test_the_temporal_controller_spans_the_deliveries(

@@ -52,6 +52,29 @@ def renderer(symbols: Symbols) -> ET.Element:
     return found
 
 
+def tile_renderer(symbols: Symbols) -> ET.Element:
+    """The same for QGIS's layer of vector tiles: one style a class, each with its condition."""
+    found = ET.Element("renderer", type="basic")
+    styles = ET.SubElement(found, "styles")
+    if not symbols.look.drawn:
+        return found
+    _, geometry = TYPES[symbols.shape]
+    known = ", ".join(_quoted(one.code) for one in symbols.classes)
+    others = f'"{symbols.field}" IS NULL OR "{symbols.field}" NOT IN ({known})' if known else ""
+    drawn = [
+        (one.title.zh, f'"{symbols.field}" = {_quoted(one.code)}', one.color)
+        for one in symbols.classes
+    ]
+    for name, condition, color in [*drawn, (OTHERS.zh, others, symbols.rest)]:
+        style = ET.SubElement(
+            styles, "style", {"name": name, "layer": symbols.layer.id, "geometry": geometry},
+            enabled="1", expression=condition,
+        )  # fmt: skip
+        style.attrib.update({"min-zoom": "-1", "max-zoom": "-1"})
+        _symbol(ET.SubElement(style, "symbols"), "0", symbols, color)
+    return found
+
+
 def labeling(symbols: Symbols) -> ET.Element:
     """QGIS's `labeling` element: the names of things."""
     found = ET.Element("labeling", type="simple")
@@ -70,6 +93,10 @@ def labeling(symbols: Symbols) -> ET.Element:
         scaleMax=str(NAMES_SCALE if near else 0), obstacle="1",
     )  # fmt: skip
     return found
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _symbol(parent: ET.Element, name: str, symbols: Symbols, color: str) -> None:
