@@ -26,7 +26,7 @@ from gis.api.limits import TAKING, Buckets, Meter, Taker
 from gis.api.ogc import Catalogue
 from gis.api.policy import ADMIN, ANONYMOUS, EVERY, Policy, load_policy
 from gis.api.refusals import NotKnown, TooMany
-from gis.api.service import Service
+from gis.api.service import Service, narrowed
 from gis.api.tokens import Tokens
 from gis.errors import OneMapError, StoreError
 from gis.store.access import AccessKey, digest_of, list_keys
@@ -160,7 +160,7 @@ class Access:
                 return self._views[layers]
             service = self.service
             if len(layers) < len(self.registry.layers):
-                service = _narrowed(service, layers)
+                service = narrowed(service, layers)
             if len(self._views) >= MOST_VIEWS:
                 self._views.clear()
             self._views[layers] = View(service, Catalogue(service))
@@ -286,22 +286,6 @@ class Gate:
     def _refused(self, scope: Scope, who: Caller, status: int) -> None:
         target = f"{scope['method']} {scope['path'][:200]}"
         self.access.trail.count(who.name, f"refused {status}", target, _address(scope))
-
-
-def _narrowed(service: Service, layers: frozenset[str]) -> Service:
-    """The service with those layers alone."""
-    registry = service.registry
-    kept = {id_: layer for id_, layer in registry.layers.items() if id_ in layers}
-    resources = {
-        name: resource
-        for name, resource in service.config["resources"].items()
-        if name in kept or name not in registry.layers
-    }
-    return replace(
-        service,
-        registry=replace(registry, layers=kept),
-        config=service.config | {"resources": resources},
-    )
 
 
 def _guarded(headers: list[tuple[bytes, bytes]], named: bool) -> list[tuple[bytes, bytes]]:

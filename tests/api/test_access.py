@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from small_city import browse
 from starlette.routing import Route
 
 from gis.api.app import create_app
+from gis.api.config import PROCESSES
 from gis.layers import Registry
 from gis.settings import Settings
 from gis.store import Store
@@ -30,6 +32,10 @@ ROLES: dict[str, dict[str, Any]] = {
 }
 CRS = "http://www.opengis.net/def/crs/EPSG/0/4547"
 NUMBERS = [str(n) for n in range(1, 40)]
+SITE = (
+    f"POLYGON(({LON - 0.0005} {LAT - 0.0005},{LON + 0.0005} {LAT - 0.0005},"
+    f"{LON + 0.0005} {LAT + 0.0005},{LON - 0.0005} {LAT - 0.0005}))"
+)
 # what may stand in the address: a route with another name in it fails the test until it is here
 WORDS: dict[str, list[str]] = {
     "key": ["1"],
@@ -38,7 +44,7 @@ WORDS: dict[str, list[str]] = {
     "place": [f"{LON},{LAT}"],
     "version": ["2"],
     "z": ["14"], "x": ["13380"], "y": ["9000"], "row": ["6599"], "col": ["13380"],
-    "process": ["locate"],
+    "process": [*PROCESSES],
     "chip": ["after"],
     "path": ["index.html"],
 }  # fmt: skip
@@ -55,13 +61,24 @@ QUERIES: dict[str, list[str]] = {
     "/map/search.json": ["q=MARK", "q=MARKofpropertyunitsx"],
     "/map/readings.json": ["datastream=MARKofiotthingsx"],
     "/timeline.json": ["reach_m=50"],
+    "/notice.html": [f"site={SITE}&reach_m=50"],
+    "/styles/{style}": ["f=mapbox", "f=sld", "f=qml", "f=html"],
+    "/jobs/{job}/results": ["f=html"],
     "": ["f=html", "f=json"],
 }  # fmt: skip
+EXECUTIONS: list[dict[str, Any]] = [
+    {"inputs": {"x": LON, "y": LAT, "reach_m": 100}},
+    {"inputs": {"site": SITE, "reach_m": 50}},
+    {"inputs": {"plan": "land_use_plan", "level": 1}},
+    {"inputs": {}},
+]
 POSTS = {
     "/collections/{layer}/items": [{"op": "isNull", "args": [{"property": "geometry"}]}],
     "/coords/convert.json": [],
-    "/processes/{process}/execution": [{"inputs": {"x": LON, "y": LAT, "reach_m": 100}}],
+    "/processes/{process}/execution": EXECUTIONS,
 }
+# what changes something is asked by tests of its own
+ELSEWHERE = {("DELETE", "/jobs/{job}"): "test_jobs_are_their_owners"}
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +100,8 @@ def city(server: Any, marked: Registry, home: Path) -> Iterator[Store]:
 
 @pytest.fixture(scope="module")
 def app(city: Store, marked: Registry, home: Path) -> Any:
-    config = home / "config"
-    config.mkdir()
+    ships = Path(__file__).parents[2] / "config"
+    config = Path(shutil.copytree(ships, home / "config"))
     (config / "access.yml").write_text(yaml.safe_dump({"roles": ROLES}), "utf-8")
     return create_app(city, marked, Settings(web=Path("none"), home=home, config=config))
 
@@ -94,6 +111,20 @@ def keys(city: Store) -> dict[str, str]:
     return {role: add_key(city, role, [role], "test") for role in ROLES if role != "anonymous"}
 
 
+@pytest.fixture(scope="module")
+def jobs(app: Any, keys: dict[str, str]) -> list[str]:
+    """Jobs that one who sees everything has had run, by their numbers."""
+    client = browse(app)
+    headers = {"X-API-Key": keys["everything"], "Prefer": "respond-async"}
+    found = []
+    for process, body in zip(("locate", "site-check"), EXECUTIONS, strict=False):
+        where = f"/processes/{process}/execution"
+        found.append(client.post(where, content=json.dumps(body), headers=headers).json()["jobID"])
+    while app.app.state.jobs.step():
+        pass
+    return found
+
+
 def routes(app: Any) -> list[Route]:
     inner = app.app
     found = [route for route in inner.routes if isinstance(route, Route)]
@@ -101,9 +132,9 @@ def routes(app: Any) -> list[Route]:
     return found
 
 
-def addresses(route: Route, registry: Registry) -> Iterator[str]:
+def addresses(route: Route, registry: Registry, jobs: list[str]) -> Iterator[str]:
     """Every address of a route that this test asks for."""
-    words = {**WORDS, "layer": list(registry.layers)}
+    words = {**WORDS, "layer": list(registry.layers), "job": jobs, "style": list(registry.layers)}
     if "/catalogue/" in route.path:
         words["record"] = [
             *(f"layer:{id_}" for id_ in registry.layers), *(f"delivery:{n}" for n in NUMBERS)
@@ -126,7 +157,7 @@ def queries(path: str, hidden: bool) -> list[str]:
 
 
 def test_no_route_tells_of_a_hidden_layer(
-    app: Any, keys: dict[str, str], registry: Registry
+    app: Any, keys: dict[str, str], registry: Registry, jobs: list[str]
 ) -> None:
     client = browse(app)
     told: set[str] = set()
@@ -135,7 +166,7 @@ def test_no_route_tells_of_a_hidden_layer(
         client.headers["X-API-Key"] = keys.get(role, "")
         if role == "anonymous":
             del client.headers["X-API-Key"]
-        for where, answer in answers(client, routes(app), registry, seen):
+        for where, answer in answers(client, routes(app), registry, seen, jobs):
             assert answer.status_code < 500, (role, where, answer.text)
             if role == "everything":
                 told |= {id_ for id_ in registry.layers if mark(id_).encode() in answer.content}
@@ -154,22 +185,24 @@ def seen_by(role: dict[str, Any], registry: Registry) -> set[str]:
 
 
 def answers(
-    client: httpx.Client, found: list[Route], registry: Registry, seen: set[str]
+    client: httpx.Client, found: list[Route], registry: Registry, seen: set[str], jobs: list[str]
 ) -> Iterator[tuple[str, httpx.Response]]:
     for route in found:
         methods = route.methods or set()
         if "GET" in methods:
-            for address in addresses(route, registry):
+            for address in addresses(route, registry, jobs):
                 named = set(re.findall(r"/(\w+)", address)) & set(registry.layers)
                 thorough = not named <= seen or len(seen) == len(registry.layers)
                 for query in queries(route.path, thorough):
                     where = f"{address}?{query}" if query else address
                     yield where, client.get(where)
         for method in methods - {"GET", "HEAD", "OPTIONS"}:
+            if (method, route.path) in ELSEWHERE:
+                continue
             assert method == "POST", f"{route.path}: this test does not know how to {method}"
             assert route.path in POSTS, f"{route.path}: tell POSTS what may be sent there"
             for body in POSTS[route.path]:
-                for address in addresses(route, registry):
+                for address in addresses(route, registry, jobs):
                     yield f"POST {address}", client.post(address, content=json.dumps(body))
 
 
@@ -207,3 +240,14 @@ def test_a_hidden_layer_is_as_unknown_as_an_unknown_one(
         for a in (hidden, unknown)
     ]
     assert told[0] == told[1]
+
+
+def test_jobs_are_their_owners(app: Any, keys: dict[str, str], jobs: list[str]) -> None:
+    for role in ("anonymous", "reader", "registrar"):
+        headers = {"X-API-Key": keys[role]} if role in keys else {}
+        for job in jobs:
+            for ask in (browse(app).get, browse(app).delete):
+                assert ask(f"/jobs/{job}", headers=headers).status_code == 404
+    assert browse(app).get("/jobs").json()["jobs"] == []
+    done = browse(app).get(f"/jobs/{jobs[0]}", headers={"X-API-Key": keys["everything"]}).json()
+    assert done["status"] == "successful"

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import replace
 from typing import Any, cast
 from uuid import UUID
 
@@ -26,8 +25,9 @@ from gis.api.ogc import Catalogue
 from gis.api.parameters import single
 from gis.api.processes.formats import asked_format, written
 from gis.api.processes.inputs import PROGRESS, Dismissed
+from gis.api.processes.taking import count_taken
 from gis.api.refusals import NotThere, Refused, bad_value
-from gis.api.service import Service, service_of
+from gis.api.service import Service, narrowed, service_of
 from gis.errors import OneMapError, StoreError
 from gis.store.jobs import (
     STATES,
@@ -115,7 +115,7 @@ class Runner:
         """Run it, and put down what came of it."""
         token = PROGRESS.set(self._teller(running))
         try:
-            catalogue = Catalogue(_narrowed(self._service, running.layers))
+            catalogue = Catalogue(narrowed(self._service, running.layers))
             result = catalogue.execute(running.process, dict(running.inputs))
             running.end(result=orjson.dumps(result))
         except Dismissed:
@@ -206,7 +206,9 @@ def get_results(request: Request) -> Response:
             type=NOT_READY,
         )
     format_ = asked_format(request, job.process)
-    return written(request, job.process, orjson.loads(result), format_)
+    document = orjson.loads(result)
+    count_taken(service_of(request).registry, document)
+    return written(request, job.process, document, format_)
 
 
 def known(request: Request, id_: str) -> Job:
@@ -257,13 +259,6 @@ def _may_see(request: Request, job: Job) -> bool:
     who = caller(request)
     mine = who.admin or job.who == who.name
     return mine and set(job.layers) <= set(service_of(request).registry.layers)
-
-
-def _narrowed(service: Service, layers: frozenset[str]) -> Service:
-    """The service with what the job may see: no more than who asked for it could."""
-    registry = service.registry
-    kept = {id_: layer for id_, layer in registry.layers.items() if id_ in layers}
-    return replace(service, registry=replace(registry, layers=kept))
 
 
 def _refusal(error: OneMapError) -> dict[str, Any]:

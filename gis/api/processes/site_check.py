@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from pygeoapi.process.base import BaseProcessor
@@ -95,6 +96,9 @@ class SiteCheckProcess(BaseProcessor):  # type: ignore[misc]  # untyped there
         reach_m = number_of(given, "reach_m", REACH_M, MOST_REACH_M)
         site = asked_site(service, given)
         found = site_check(service.store, service.registry, site, when, reach_m, progress)
+        if not service.place_documents:
+            of_layers = (document for document in found.documents if document.layer is not None)
+            found = replace(found, documents=tuple(of_layers))
         return "application/json", found.to_json()
 
 
