@@ -88,7 +88,9 @@ CHECKS: Mapping[str, CheckKind] = {
     "code_parts": _kind("编码各段", "parts of a code", field=None, parts=None),
     # rows together
     "overlaps": _kind("不得重叠", "no overlaps", stage="set", min_area_m2=1.0),
-    "gaps": _kind("不得有缝隙", "no gaps", stage="set", max_area_m2=50.0, max_width_m=0.5),
+    "gaps": _kind(
+        "不得有缝隙", "no gaps", stage="set", min_area_m2=0.01, max_area_m2=50.0, max_width_m=0.5
+    ),
     "own_county": _kind(
         "代码与所在县区一致", "lies in the county its code names", stage="set",
         field=None, areas="admin_areas", margin_m=1000.0,

@@ -212,6 +212,9 @@ class TestGaps:
         assert found["m2"] == pytest.approx(0.16, rel=0.02)
         assert found["row"] in (1, 2, 3, 4)
 
+    def test_what_rounding_leaves_is_no_gap(self, load: Load, registry: Registry) -> None:
+        assert load(parcels(registry, gaps="warn"), self.ring(0.05)).warnings == {}
+
     def test_a_court_is_no_gap(self, load: Load, registry: Registry) -> None:
         assert load(parcels(registry, gaps="warn"), self.ring(30)).warnings == {}
 
