@@ -24,6 +24,7 @@ MAPBOX_STYLE, SLD_STYLE, QML_STYLE = (
     "application/vnd.mapbox.style+json", "application/vnd.ogc.sld+xml",
     "application/vnd.qgis.qml+xml",
 )  # fmt: skip
+ISO_XML = "application/xml"
 CATALOG_REL = "http://www.opengis.net/def/rel/ogc/1.0/ogc-catalog"
 BOX = "west,south,east,north: what meets the box. 西,南,东,北"
 SHARED = (*FILTER, "q", "after")  # as of items
@@ -126,8 +127,10 @@ def _of_the_catalogue() -> tuple[Address, ...]:
         Address(
             path=f"{one}/items/{{recordId}}", id="getRecord", shown=False,
             zh="目录中的一条", en="A record: layer:buildings or delivery:13",
-            parameters=(_place("recordId", _text(), "layer:buildings"), _format("json")),
-            media=(GEOJSON,),
+            parameters=(
+                _place("recordId", _text(), "layer:buildings"), _format("json", "iso19115"),
+            ),
+            media=(GEOJSON, ISO_XML),
         ),
     )  # fmt: skip
 

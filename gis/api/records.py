@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gis.api import dcat
+from gis.api import dcat, iso19115
 from gis.api.answers import GEOJSON, answer, base_url, json_answer
 from gis.api.axes import axes_of, box_of
 from gis.api.parameters import single, whole
@@ -105,10 +105,16 @@ def get_records(request: Request) -> Response:
 
 
 def get_record(request: Request) -> Response:
-    """`GET /collections/catalogue/items/{record}`: `layer:buildings` or `delivery:13`."""
-    single(request.query_params, ("f",))
+    """`GET /collections/catalogue/items/{record}`: `layer:buildings` or `delivery:13`; f=iso19115,
+    or Accept: application/xml: as ISO 19115-3."""
+    format_ = _format_of_one(request)
     name = request.path_params["record"]
     for record in _records(request):
+        if record["id"] == name and format_ == "iso19115":
+            city = service_of(request).registry.city
+            body = iso19115.metadata(record, city, datetime.now(UTC).replace(microsecond=0))
+            stamp = b"iso" + orjson.dumps(record)  # the metadata's own date is no change
+            return answer(request, body, iso19115.MEDIA, stamp=stamp)
         if record["id"] == name:
             return answer(request, orjson.dumps(record), GEOJSON)
     raise NotThere(
@@ -116,6 +122,17 @@ def get_record(request: Request) -> Response:
         en=f"the catalogue has no record {name[:80]!r}. See /collections/{CATALOGUE}/items",
         record=name[:80],
     )
+
+
+def _format_of_one(request: Request) -> str:
+    given = single(request.query_params, ("f",)).get("f")
+    if given is None:
+        accepted = request.headers.get("accept", "")
+        xml = iso19115.MEDIA in accepted and not any(w in accepted for w in ("html", "json"))
+        return "iso19115" if xml else "json"
+    if given not in ("json", "iso19115"):
+        raise bad_value("f", given, "应为 json 或 iso19115", "json or iso19115")
+    return given
 
 
 def _records(request: Request) -> Iterator[Record]:
@@ -161,6 +178,11 @@ def _layer(of: LayerRecord, box: tuple[float, ...] | None, base: str, now: datet
         },
         "links": [
             _link("self", GEOJSON, f"{base}/collections/{CATALOGUE}/items/layer:{layer.id}"),
+            _link(
+                "alternate",
+                iso19115.MEDIA,
+                f"{base}/collections/{CATALOGUE}/items/layer:{layer.id}?f=iso19115",
+            ),
             _link("about", "application/json", here),
             _link("item", GEOJSON, f"{here}/items"),
         ],
@@ -193,6 +215,11 @@ def _delivery(
         },
         "links": [
             _link("self", GEOJSON, f"{base}/collections/{CATALOGUE}/items/delivery:{number}"),
+            _link(
+                "alternate",
+                iso19115.MEDIA,
+                f"{base}/collections/{CATALOGUE}/items/delivery:{number}?f=iso19115",
+            ),
             _link("up", GEOJSON, f"{base}/collections/{CATALOGUE}/items/layer:{layer.id}"),
             _link("describedby", "text/html", f"{here}/report.html"),
         ],

@@ -8,6 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 import shapely
+from lxml import etree
+from owslib.iso3 import NAMESPACES_V2, MD_Metadata
 from small_city import browse
 
 from gis.api.app import create_app
@@ -112,3 +114,89 @@ def test_the_catalogue_says_what_it_is(client: httpx.Client) -> None:
 def test_what_cannot_be_answered_is_named(client: httpx.Client, query: str) -> None:
     assert client.get(f"{ITEMS}?{query}").status_code == 400
     assert client.get(f"{ITEMS}/layer:nope").status_code == 404
+
+
+# what the schemas of ISO 19115-3 say of the order of elements
+ORDER = {
+    "mdb:MD_Metadata": "metadataIdentifier defaultLocale parentMetadata metadataScope contact "
+    "dateInfo metadataStandard metadataLinkage referenceSystemInfo identificationInfo "
+    "distributionInfo dataQualityInfo resourceLineage",
+    "mri:MD_DataIdentification": "citation abstract pointOfContact spatialRepresentationType "
+    "topicCategory extent resourceMaintenance descriptiveKeywords resourceConstraints "
+    "defaultLocale",
+    "cit:CI_Citation": "title alternateTitle date identifier",
+    "cit:CI_Responsibility": "role party",
+    "mrl:LI_Lineage": "statement scope processStep",
+    "mrl:LI_ProcessStep": "description stepDateTime processor source",
+    "mrl:LI_Source": "description sourceReferenceSystem sourceCitation",
+    "gex:EX_GeographicBoundingBox": "westBoundLongitude eastBoundLongitude southBoundLatitude "
+    "northBoundLatitude",
+    "mdq:DQ_DataQuality": "scope report",
+    "mmi:MD_MaintenanceInformation": "maintenanceAndUpdateFrequency "
+    "userDefinedMaintenanceFrequency",
+}
+
+
+def iso(client: httpx.Client, record: str) -> etree._Element:
+    answer = client.get(f"{ITEMS}/{record}", params={"f": "iso19115"})
+    assert answer.headers["content-type"] == "application/xml"
+    return etree.fromstring(answer.content)
+
+
+@pytest.mark.parametrize("record", ["layer:buildings", "layer:parcels", "delivery"])
+def test_iso_19115_is_in_the_order_of_the_standard(
+    record: str, client: httpx.Client, city: Store
+) -> None:
+    document = iso(
+        client, record if ":" in record else f"delivery:{list_deliveries(city)[0]['id']}"
+    )
+    assert document.tag == f"{{{NAMESPACES_V2['mdb']}}}MD_Metadata"
+    known = {space for prefix, space in NAMESPACES_V2.items() if prefix != "gml"}
+    known.add("http://www.opengis.net/gml/3.2")
+    for element in document.iter():
+        assert etree.QName(element).namespace in known
+    for name, order in ORDER.items():
+        prefix, _, local = name.partition(":")
+        for element in document.iter(f"{{{NAMESPACES_V2[prefix]}}}{local}"):
+            there = [etree.QName(child).localname for child in element]
+            assert there == sorted(there, key=order.split().index), name
+
+
+def test_iso_19115_as_another_reader_takes_it(client: httpx.Client) -> None:
+    document = iso(client, "layer:buildings")
+    found = MD_Metadata(document)
+    assert (found.identifier, found.languagecode, found.hierarchy) == (
+        "layer:buildings", "zho", "dataset",
+    )  # fmt: skip
+    assert found.contact[0].organization == "不动产登记中心"
+    assert (found.referencesystem.code, found.referencesystem.codeSpace) == ("4490", "EPSG")
+    [told] = found.identification
+    assert (told.title, told.alternatetitle) == ("建筑物", "Buildings")
+    assert told.date[0].date == "2024-06-01T00:00:00+08:00"
+    box = told.extent.boundingBox
+    sides = [float(v) for v in (box.minx, box.miny, box.maxx, box.maxy)]
+    assert sides == pytest.approx((114.0, 32.98, 114.0092, 32.98615), abs=1e-6)
+    assert told.securityconstraints == ["unclassified"]
+    assert "buildings" in told.keywords[0].keywords[1].name
+    assert found.distribution.online[0].url.endswith("/collections/buildings/items")
+    assert found.dataquality.conformancetitle == ["valid_geometry", "inside_city"]
+    steps = document.findall(".//mrl:processStep/mrl:LI_ProcessStep", NAMESPACES_V2)
+    assert len(steps) == 2
+    told_of = steps[0].findtext(".//mrl:LI_Source/mrl:description/*", namespaces=NAMESPACES_V2)
+    assert "buildings.csv" in told_of
+    assert "sha256" in told_of
+    every = document.findtext(".//mmi:userDefinedMaintenanceFrequency/*", namespaces=NAMESPACES_V2)
+    assert every == "P365D"
+
+
+def test_iso_19115_by_accept(client: httpx.Client) -> None:
+    plain = client.get(f"{ITEMS}/layer:buildings", headers={"Accept": "application/xml"})
+    assert plain.headers["content-type"] == "application/xml"
+    again = client.get(
+        f"{ITEMS}/layer:buildings?f=iso19115", headers={"If-None-Match": plain.headers["etag"]}
+    )
+    assert again.status_code == 304
+    browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+    page = client.get(f"{ITEMS}/layer:buildings", headers={"Accept": browser})
+    assert page.json()["id"] == "layer:buildings"
+    assert client.get(f"{ITEMS}/layer:buildings?f=csv").status_code == 400
