@@ -29,11 +29,12 @@ from served import free_port, wait_ready
 from small_city import XSS, browse, building
 
 from gis.api.app import create_app
+from gis.api.gate import Access
 from gis.api.processes.jobs import Runner
 from gis.layers import Registry
 from gis.settings import Settings
 from gis.store import Store
-from gis.store.access import add_key
+from gis.store.access import add_key, list_area
 from gis.store.jobs import MOST_WAITING, add_job, claim, dismiss_job, show_job
 
 CHECK, STATISTICS, CONFLICTS = (
@@ -63,11 +64,25 @@ def client(app: Any) -> httpx.Client:
 
 @pytest.fixture
 def runner(app: Any) -> Runner:
+    return runner_of(app)
+
+
+def runner_of(app: Any) -> Runner:
     """The jobs' runner, whose thread only a server starts."""
+    found: Runner = inner(app).state.jobs
+    return found
+
+
+def access_of(app: Any) -> Access:
+    found: Access = inner(app).state.access
+    return found
+
+
+def inner(app: Any) -> Any:
+    """The app behind what watches it."""
     while not hasattr(app, "state"):
         app = app.app
-    found: Runner = app.state.jobs
-    return found
+    return app
 
 
 def asked(client: httpx.Client, path: str, inputs: Any, **given: Any) -> Any:
@@ -413,9 +428,7 @@ def test_jobs_are_their_callers_own(store: Store, registry: Registry, settings: 
     mine = client.post(CHECK, json={"inputs": {"site": SITE}}, headers=ASYNC | keys[0])
     assert mine.status_code == 201, mine.text
     where = f"/jobs/{mine.json()['jobID']}"
-    while not hasattr(app, "state"):
-        app = app.app
-    assert app.state.jobs.step()
+    assert runner_of(app).step()
     assert client.get(where, headers=keys[0]).json()["status"] == "successful"
     for other in (keys[1], {}):
         assert client.get(where, headers=other).status_code == 404
@@ -430,6 +443,29 @@ def test_jobs_are_their_callers_own(store: Store, registry: Registry, settings: 
     results = client.get(f"{where}/results", headers=keys[0]).json()
     assert results["consulted"] == named["consulted"]
     assert "parcels" in {row["layer"] for row in named["consulted"]}
+
+
+def test_shapes_of_large_scale_layers_count_as_taken(
+    store: Store, registry: Registry, settings: Settings
+) -> None:
+    fill_plans(store, registry)
+    one, other = ({"X-API-Key": add_key(store, name, ["reader"], "test")} for name in "甲乙")
+    app = create_app(store, registry, settings)
+    client = browse(app)
+
+    def counted(name: str) -> set[str]:
+        access_of(app).meter.flush()
+        return {area.layer for area in list_area(store) if area.caller == f"key:{name}"}
+
+    body = {"inputs": {"site": SITE}}
+    assert client.post(CHECK, json=body, headers=one).status_code == 200
+    assert {"parcels", "pipe_segments"} <= counted("甲")
+    assert "land_use_plan" not in counted("甲")  # public
+    job = client.post(CHECK, json=body, headers=other | ASYNC).json()
+    assert runner_of(app).step()
+    assert counted("乙") == set()  # nobody has got it yet
+    assert client.get(f"/jobs/{job['jobID']}/results", headers=other).status_code == 200
+    assert counted("乙") == counted("甲")
 
 
 def test_a_killed_server_loses_no_job(server: Any, registry: Registry, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from gis.api.bodies import read_body
 from gis.api.ogc import catalogue_of
 from gis.api.processes import jobs
 from gis.api.processes.formats import asked_format, written
+from gis.api.processes.taking import count_taken
 from gis.api.refusals import NotOffered, Refused, bad_value
 from gis.api.service import service_of
 from gis.store.jobs import add_job
@@ -49,6 +50,7 @@ def _execute(request: Request, body: bytes) -> Response:
         return _started(request, name, inputs)
     format_ = asked_format(request, name)
     result = catalogue.execute(name, inputs)
+    count_taken(service_of(request).registry, result)
     if asked.get("response") == "document":
         return json_answer(request, {name: result}, cache="no-store")
     return written(request, name, result, format_)

@@ -20,6 +20,7 @@ from starlette.routing import Route
 from gis.api.answers import HTML, answer
 from gis.api.ogc import catalogue_of
 from gis.api.parameters import single
+from gis.api.processes.taking import count_taken
 from gis.api.refusals import Refused
 from gis.api.service import service_of
 from gis.layers import Registry
@@ -68,6 +69,7 @@ def get_notice(request: Request) -> Response:
     if "reach_m" in asked:
         asked["reach_m"] = _number(asked["reach_m"])
     document = catalogue_of(request).execute("site-check", asked)
+    count_taken(service_of(request).registry, document)
     text = site_page(service_of(request).registry, document)
     return answer(request, text.encode(), HTML, cache="no-store")
 
