@@ -14,8 +14,6 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
-import pyogrio.errors
-import pyogrio.raw
 import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
@@ -195,6 +193,10 @@ def _gdal(
     **options: str,
 ) -> None:  # fmt: skip
     """`refused`: whose shapes are written; None for a table."""
+    # loads pandas: a third of the start of every delivery, which only reads the names above
+    import pyogrio.errors
+    import pyogrio.raw
+
     shapes, crs = None, None
     if refused is not None:
         shapes = shapely.to_wkb(
