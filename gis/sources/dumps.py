@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +26,7 @@ from gis.sources.delivery import Delivery, file_digest
 from gis.sources.placing import without
 from gis.sources.records import batch_of, nowhere
 from gis.sources.table import place_of
-from gis.sources.texts import find_encoding
+from gis.sources.texts import decode, find_encoding
 from gis.sources.vector import one_of
 from gis.sources.wellknown import LOOKED_AT, shape_column, stated_frame
 
@@ -163,39 +165,102 @@ def _refused(row: _Row, number: int, names: tuple[str, ...]) -> Reject:
 
 def _table(path: Path, encoding: str, wanted: str | None, called: str) -> str:
     """The full name of the table to read."""
-    found: dict[str, None] = {}
-    for table, _, _, _ in _statements(path, encoding, called):
-        found.setdefault(table)
+    found = list(_spans(path, encoding, called))
     full = [t for t in found if wanted in (t, t.rpartition(".")[2])] if wanted else []
-    return full[0] if len(full) == 1 else one_of(list(found), wanted, called)
+    return full[0] if len(full) == 1 else one_of(found, wanted, called)
 
 
 def _rows(path: Path, encoding: str, wanted: str, called: str) -> Iterator[_Row]:
-    for table, names, text, copied in _statements(path, encoding, called):
-        if table != wanted:
+    span = _spans(path, encoding, called)[wanted]
+    known = {wanted: span.names}
+    for found in _statements(path, encoding, called, known, span.start, span.end):
+        if found.table != wanted:
             continue
-        rows = [_copied(text)] if copied else _inserted(text)
+        rows = [_copied(found.text)] if found.copied else _inserted(found.text)
         for values in rows:
             width = len(values or ())
-            yield _Row(table, names or tuple(f"列{i + 1}" for i in range(width)), values, text)
+            names = found.names or tuple(f"列{i + 1}" for i in range(width))
+            yield _Row(wanted, names, values, found.text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """The bytes between which all rows of a table stand; its columns by CREATE TABLE."""
+
+    names: tuple[str, ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """What follows VALUES, or one line of COPY; the columns where they are stated."""
+
+    table: str
+    names: tuple[str, ...]
+    text: str
+    copied: bool
+    start: int
+    end: int
+
+
+def _spans(path: Path, encoding: str, called: str) -> dict[str, _Span]:
+    """Where the rows of each table stand. A folder's proposal opens a dump once a table."""
+    state = path.stat()
+    return _spans_of(path, encoding, called, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=4)
+def _spans_of(path: Path, encoding: str, called: str, changed: int, size: int) -> dict[str, _Span]:
+    known: dict[str, tuple[str, ...]] = {}
+    ends: dict[str, tuple[int, int]] = {}
+    for found in _statements(path, encoding, called, known):
+        first, _ = ends.get(found.table, (found.start, 0))
+        ends[found.table] = first, found.end
+    return {table: _Span(known.get(table, ()), *both) for table, both in ends.items()}
+
+
+class _Lines:
+    """The lines of a file between two bytes; `start` is where the last one began."""
+
+    def __init__(self, file: BinaryIO, encoding: str, start: int, stop: int | None, called: str):
+        self._file, self._encoding, self._stop, self._called = file, encoding, stop, called
+        self.start = self.end = start
+        file.seek(start)
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        if self._stop is not None and self.end >= self._stop:
+            raise StopIteration
+        line = self._file.readline(MAX_STATEMENT)
+        if not line:
+            raise StopIteration
+        if len(line) >= MAX_STATEMENT:
+            raise _too_long(self._called)
+        self.start, self.end = self.end, self.end + len(line)
+        return decode(line, self._encoding)
 
 
 def _statements(
-    path: Path, encoding: str, called: str
-) -> Iterator[tuple[str, tuple[str, ...], str, bool]]:
-    """(table, its columns where they are stated, text after VALUES or a line of COPY, which)."""
-    known: dict[str, tuple[str, ...]] = {}
-    with path.open(encoding=encoding, errors="surrogateescape", newline="\n") as file:
-        lines = _sound_lines(iter(lambda: file.readline(MAX_STATEMENT), ""), called)
+    path: Path, encoding: str, called: str, known: dict[str, tuple[str, ...]],
+    start: int = 0, stop: int | None = None,
+) -> Iterator[_Statement]:  # fmt: skip
+    """The rows of a dump from byte `start` to byte `stop`; `known` takes up the columns of the
+    tables that it creates."""
+    with path.open("rb") as file:
+        lines = _Lines(file, encoding, start, stop, called)
         for line in lines:
-            begins = _BEGINS.match(line)
+            begins, at = _BEGINS.match(line), lines.start
             if begins is None:
                 _skip_body(line, lines)
                 continue
             verb, table = begins[1].split()[0].upper(), _bare(begins[2])
             if verb == "COPY":
                 names = _names(line[begins.end() :]) or known.get(table, ())
-                yield from ((table, names, row, True) for row in _until_dot(lines))
+                for row in _until_dot(lines):
+                    yield _Statement(table, names, row, True, at, lines.end)
                 continue
             rest = _whole(line, lines, called)[begins.end() :]
             if verb == "CREATE":
@@ -203,14 +268,8 @@ def _statements(
                 continue
             names = _names(rest) or known.get(table, ())
             if values := re.search(r"\bVALUES\s*", rest, re.I):
-                yield table, names, rest[values.end() :], False
-
-
-def _sound_lines(lines: Iterator[str], called: str) -> Iterator[str]:
-    for line in lines:
-        if len(line) >= MAX_STATEMENT:
-            raise _too_long(called)
-        yield line
+                text = rest[values.end() :]
+                yield _Statement(table, names, text, False, at, lines.end)
 
 
 def _too_long(called: str) -> SourceError:
