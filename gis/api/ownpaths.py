@@ -119,6 +119,7 @@ def _of_the_catalogue() -> tuple[Address, ...]:
                 _query("q", _text(), "Words with blanks: all of them. 空格分隔的词，须全含"),
                 _query("type", _one_of("dataset", "delivery"), "Only these. 只要图层或交付"),
                 _query("bbox", _text(), BOX),
+                _query("datetime", _text(), "Valid time. 有效时间"),
                 _query("limit", _whole(1, 1_000, 50)),
                 _query("offset", _whole(0)),
             ),

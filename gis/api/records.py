@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import orjson
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -15,15 +16,16 @@ from starlette.routing import Route
 from gis.api import dcat, iso19115
 from gis.api.answers import GEOJSON, answer, base_url, json_answer
 from gis.api.axes import axes_of, box_of
-from gis.api.parameters import single, whole
+from gis.api.parameters import read_when, single, whole
 from gis.api.refusals import NotThere, bad_value
 from gis.api.service import Service, service_of
 from gis.layers import City, Label
+from gis.store import Instant, When
 from gis.store.records import LayerRecord, layer_records
 
 CATALOGUE = "catalogue"
 CORE = "http://www.opengis.net/spec/ogcapi-records-1/1.0/conf/record-core"
-ASKED = ("f", "limit", "offset", "q", "type", "bbox")
+ASKED = ("f", "limit", "offset", "q", "type", "bbox", "datetime")
 FORMATS, LD_JSON = ("json", "dcat"), "application/ld+json"
 TYPES = ("dataset", "delivery")
 SOME, MOST = 50, 1_000
@@ -71,8 +73,8 @@ def collection(city: City, base: str) -> Record:
 
 
 def get_records(request: Request) -> Response:
-    """`GET /collections/catalogue/items?q=&type=&bbox=&limit=&offset=`; f=dcat: all layers that
-    match, unpaged, as DCAT."""
+    """`GET /collections/catalogue/items?q=&type=&bbox=&datetime=&limit=&offset=`; f=dcat: all
+    layers that match, unpaged, as DCAT."""
     service = service_of(request)
     given = single(request.query_params, ASKED)
     format_ = given.get("f", "json")
@@ -263,14 +265,27 @@ def _wanted(given: Mapping[str, str], service: Service) -> Callable[[Record], bo
     words = given.get("q", "").casefold().split()
     if "bbox" in given:
         box = box_of(given["bbox"], axes_of("bbox", None, service.registry.city))
+    when = read_when(QueryParams({"datetime": given.get("datetime", "")}), service.timezone)
 
     def matches(record: Record) -> bool:
         properties = record["properties"]
         told = " ".join(str(properties.get(name) or "") for name in SEARCHED).casefold()
         of_kind = kind is None or properties["type"] == kind
-        return of_kind and all(word in told for word in words) and _meets(record["geometry"], box)
+        said = all(word in told for word in words)
+        return of_kind and said and _meets(record["geometry"], box) and _is_of(record, when)
 
     return matches
+
+
+def _is_of(record: Record, when: When) -> bool:
+    """Whether the record's own time meets `when`; None = any."""
+    if when is None:
+        return True
+    if record["time"] is None:
+        return False
+    first, last = record["time"].get("interval") or [record["time"]["timestamp"]] * 2
+    start, end = (when.at, when.at) if isinstance(when, Instant) else (when.start, when.end)
+    return (end is None or first <= end) and (start is None or last >= start)
 
 
 def _meets(geometry: Record | None, box: object) -> bool:

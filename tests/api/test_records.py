@@ -69,6 +69,12 @@ def test_search(client: httpx.Client) -> None:
     assert ids(q="no such thing") == []
     assert "layer:buildings" in ids(bbox="114,32.98,114.001,32.981")
     assert ids(bbox="100,20,101,21") == []
+    dated = client.get(ITEMS, params={"type": "delivery", "datetime": "2023-06-01/2023-06-02"})
+    assert {r["time"]["timestamp"] for r in dated.json()["features"]} == {
+        "2023-06-01T00:00:00+08:00"
+    }
+    assert "layer:buildings" in ids(datetime="2023-12-31")
+    assert ids(datetime="../2000-01-01") == []
 
 
 def test_an_overdue_layer_is_warned_of(city: Store, registry: Registry, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyogrio.raw
 import pytest
 import shapely
 from store_trials import day, make_head, make_rows
@@ -102,3 +103,18 @@ def test_what_can_not_be_written_is_said(store: Store, refuse, tmp_path: Path) -
         export_refused(store, delivery, tmp_path / "nowhere" / "out.csv")
     with pytest.raises(StoreError):
         export_refused(store, delivery + 1, tmp_path / "out.csv")
+
+
+def test_an_old_delivery_of_unknown_form_goes_back_as_a_geopackage(
+    store: Store, refuse, tmp_path: Path
+) -> None:
+    delivery = refuse([BAD, WORSE], "planning.shp")
+    told = export_refused(store, delivery, tmp_path)
+    assert (told["format"], told["came_as"]) == ("GeoPackage", None)
+    assert "格式" in told["instead"]["zh"]
+    meta, _, shapes, columns = pyogrio.raw.read(told["file"])
+    assert meta["crs"] == "EPSG:4526"
+    assert list(columns[list(meta["fields"]).index("_refused_row")]) == [3, 9]
+    assert [None if s is None else shapely.from_wkb(s).wkt for s in shapes] == [
+        "POINT (38500000 3650000)", None,
+    ]  # fmt: skip
