@@ -245,6 +245,14 @@ def test_victoria_zoning(store: Store, registry: Registry, shared_data: Path) ->
     for name in ("Zoning", "Title", "URL"):
         expected = Counter((v or "").strip() or None for v in values(there, name).elements())
         assert loaded.texts(name.lower()) == expected
+    # 33 pairs of zones overlap by more than a square metre, by 6,324 m2 in all
+    shapes = loaded.found.geometry
+    one, other = shapely.STRtree(shapes).query(shapes, predicate="intersects")
+    pairs = one < other
+    common = shapely.intersection(shapes[one[pairs]], shapes[other[pairs]])
+    sizes = [on_earth(store, [c], "ST_Area") for c in common[shapely.area(common) > 1e-11]]
+    assert len([size for size in sizes if size > 1]) == 33
+    assert sum(sizes) == pytest.approx(6_324, rel=2e-3)
 
 
 def test_land_use_has_no_key(store: Store, registry: Registry, shared_data: Path) -> None:
