@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from ipaddress import ip_address
 from threading import Lock
 from urllib.parse import urlsplit
@@ -312,6 +313,7 @@ def _address(scope: Scope) -> str:
     return str(client[0]) if client else ""
 
 
+@lru_cache(maxsize=4096)
 def is_loopback(host: str) -> bool:
     """Whether an address, or `localhost`, is this machine as it sees itself."""
     if host == "localhost":
@@ -336,6 +338,7 @@ def _at_this_machine(scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
     return _own_name(host)
 
 
+@lru_cache(maxsize=256)
 def _own_name(host: str | None) -> bool:
     # a page from elsewhere can point its own name at 127.0.0.1, but not one without a dot
     return host is not None and (is_loopback(host) or ("." not in host and ":" not in host))
