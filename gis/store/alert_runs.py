@@ -17,9 +17,8 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from gis.layers.model import Layer
-from gis.store.alerts import FIRST, FRAME, LAYER, TABLE, add_trail, dicts, load_rows, names
+from gis.store.alerts import FIRST, FRAME, TABLE, add_trail, dicts, load_rows, names
 from gis.store.deliveries import DeliveryHead, begin
-from gis.store.ledger import list_deliveries
 from gis.store.pool import Store
 from gis.store.queries import query
 
@@ -124,7 +123,8 @@ def store_run(
         frame={"name": FRAME, "accuracy_m": head.accuracy_m, "how": "declared"},
         department=None,
         person=SYSTEM,
-        as_of=_as_of(store, head.at),
+        as_of=head.at,
+        or_now=True,  # so that no version is closed at the moment it began
     )
     with begin(store, delivery) as loading:
         conn = loading.connection
@@ -153,13 +153,6 @@ _EVENTS = ("raised", "again", "reopened", "suppressed")
 
 
 # --- steps of a run ------------------------------------------------------------------------
-
-
-def _as_of(store: Store, at: datetime) -> datetime | None:
-    """The image's date; None (= now) where the layer already has a delivery of that date or a
-    later one, so that no version is closed at the moment it began."""
-    known = [d["as_of"] for d in list_deliveries(store, LAYER) if d["undone_at"] is None]
-    return at if not known or max(known) < at else None
 
 
 def _current(conn: Connection, layer: Layer, findings: Sequence[Finding]) -> list[StoredAlert]:

@@ -389,6 +389,8 @@ def _place_in_time(
             en=f"as-of {as_of} lies in the future. Give the date the data is of",
             as_of=as_of,
         )
+    if head.or_now and newest_as_of is not None and as_of <= newest_as_of:
+        return now, features
     if newest_as_of is not None and as_of < newest_as_of:
         raise Conflict(
             zh=f"图层 {head.layer.id} 已有 {newest_as_of} 的交付（第 {newest} 次），"

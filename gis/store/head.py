@@ -17,9 +17,11 @@ Mode = Literal["full", "upsert", "delete"]
 class DeliveryHead:
     """What is known of a delivery before its rows.
 
-    `as_of` is the valid time of its state (aware); None = now. `frame` has at least `name`
-    and `accuracy_m`, else UnknownFrame: no coordinate enters without them. `allow_closing`: the
-    sender means it that a full delivery ends more than the layer's `max_closed_share`.
+    `as_of` is the valid time of its state (aware); None = now. `or_now`: now, too, where the
+    layer has a delivery of that date or a later one by the time this one's turn comes. `frame`
+    has at least `name` and `accuracy_m`, else UnknownFrame: no coordinate enters without them.
+    `allow_closing`: the sender means it that a full delivery ends more than the layer's
+    `max_closed_share`.
     """
 
     layer: Layer
@@ -30,6 +32,7 @@ class DeliveryHead:
     department: str | None = None
     person: str | None = None
     as_of: datetime | None = None
+    or_now: bool = False
     allow_closing: bool = False
 
     def __post_init__(self) -> None:

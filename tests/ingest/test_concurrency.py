@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +59,30 @@ def test_a_second_delivery_of_a_layer_waits_says_so_and_sees_the_first(
     newest, first = list_deliveries(store)
     assert first["id"] == loading.delivery
     assert newest["as_of"] > first["as_of"]
+
+
+def test_two_deliveries_of_one_date_follow_each_other(store: Store, registry: Registry) -> None:
+    """As two detection runs on images of one day: the second to come is dated now, though it was
+    made ready before the first was there."""
+    layer = registry.get("components")
+    dated = replace(head(layer), as_of=datetime(2024, 6, 1, tzinfo=UTC), or_now=True)
+    waits, seen = threading.Event(), []
+
+    def follow() -> None:
+        with begin(store, dated, waiting=waits.set) as second:
+            seen.append(second.as_of)
+            second.add(lamps(layer, ELSEWHERE))
+            second.apply()
+
+    thread = threading.Thread(target=follow)
+    with begin(store, dated) as loading:
+        loading.add(lamps(layer, ELSEWHERE))
+        thread.start()
+        assert waits.wait(30)
+        loading.apply()
+    thread.join(30)
+    assert loading.as_of == dated.as_of
+    assert seen[0] > datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def test_deliveries_of_two_layers_run_side_by_side(
