@@ -67,7 +67,7 @@ def create_app(
                 allow_origins=["*"],
                 allow_methods=["GET", "HEAD", "OPTIONS", "POST"],
                 allow_headers=["*"],
-                expose_headers=["Content-Crs", "ETag", "Link"],
+                expose_headers=["Content-Crs", "ETag", "Link", "Retry-After", "X-Area-Taken-Km2"],
                 max_age=86_400,
             ),
             Middleware(Gate, access=access),

@@ -152,6 +152,10 @@ FEATURE_ID = {
     "description": "The feature's number. 要素编号",
     "schema": {"type": "integer"},
 }
+SECURITY: dict[str, dict[str, str]] = {
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "bearer": {"type": "http", "scheme": "bearer"},
+}
 EXCEPTION = {
     "type": "object",
     "required": ["code", "description"],
@@ -198,6 +202,8 @@ def openapi_document(service: Service, base: str) -> dict[str, Any]:
         _make_true(path, operations)
     paths |= own_paths(service.registry) | job_paths()
     document["components"]["schemas"]["exception"] = EXCEPTION
+    document["components"]["securitySchemes"] = SECURITY
+    document["security"] = [{}, *({name: []} for name in SECURITY)]  # {}: public layers need none
     document["components"]["parameters"] |= FILTERING | PAGING
     closed = _closed(document)
     assert isinstance(closed, dict)
