@@ -20,8 +20,10 @@ from source_files import spreadsheet
 
 from gis.coords import find_transformation, norm_frame
 from gis.ingest import IngestRequest, LoadReport, export_refused, ingest
+from gis.ingest.returning import form_of
 from gis.layers import Registry
 from gis.layers.refused import REASON_COLUMNS
+from gis.sources import open_delivery
 from gis.store import LayerQuery, Store, rows
 
 PLANE, DEGREES = "EPSG:4526", "EPSG:4490"
@@ -292,3 +294,19 @@ def test_refused_again_it_says_only_the_new_reason(deliver, store: Store, tmp_pa
     assert list(row)[: len(NAMES)] == list(NAMES)
     assert len(row) == 10
     assert row["备注"] == f"'{ODD}"
+
+
+def test_ends_of_lines_are_told_apart_though_a_height_is_missing(
+    registry: Registry, tmp_path: Path
+) -> None:
+    path = tmp_path / "管线.csv"
+    ends = [f"{end}{axis}" for end in ("起点", "终点") for axis in ("东坐标", "北坐标", "高程")]
+    path.write_text(
+        ",".join(["管段编号", *ends]) + "\n1,38500000,3650000,80,38500010,3650005,79.5\n"
+        "2,38500020,3650000,,38500030,3650005,79.25\n",
+        "utf-8",
+    )
+    layer = registry.get("pipe_segments")
+    delivery = open_delivery(path, layer=layer)
+    form = form_of(delivery, path, next(delivery.batches(norm_frame(PLANE))), layer)
+    assert form.places == tuple((name, i // 3, i % 3) for i, name in enumerate(ends))
