@@ -84,7 +84,7 @@ RESULTTYPE = {
     "description": "hits: only how many match. 只要数量",
     "schema": {"type": "string", "enum": ["results", "hits"], "default": "results"},
 }
-FEATURE_ID = {
+IDS = {
     "name": "feature-id",
     "in": "query",
     "required": False,
@@ -252,7 +252,7 @@ def _make_true(path: str, operations: dict[str, Any]) -> None:
             DATETIME,
             GRIDCODE,
             RESULTTYPE,
-            FEATURE_ID,
+            IDS,
             *map(_shared, (*FILTERING, *PAGING)),
         ]
         for parameter in parameters:
