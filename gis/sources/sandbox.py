@@ -64,7 +64,7 @@ class Sandbox:
         # loading two sets of libraries takes address space, not memory
         self._limits = {"readable": readable, "cpu_s": CPU_S, "raster": raster,
                         "parquet": parquet,
-                        "memory": memory + ((1 << 29) if raster or parquet else 0)}  # fmt: skip
+                        "memory": memory + ((1 << 30) if parquet else (1 << 29) if raster else 0)}  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
         self._asked = self._streams = 0
         self._early: dict[int, dict[str, Any]] = {}  # replies that another reader waits for
