@@ -13,11 +13,13 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.env import get_gdal_config
+from rasterio.errors import NotGeoreferencedWarning
 from scene import GSD, NORTH, WEST, Scene, box, change, planted, stand, tally, town, tree, write
 
 from gis.change.engines import Candidates, DsmEngine, engine_of
 from gis.change.pair import CACHE_MB, Box, Pair, pair_of, sheets
 from gis.change.rasters import Raster, describe
+from gis.coords import from_epsg
 from gis.errors import ChangeError, CoordError, SourceError
 
 
@@ -316,3 +318,132 @@ def test_refuses_a_photo_as_surface_model_and_a_file_without_a_date(tmp_path: Pa
     other.write_bytes(paths["dsm_after"].read_bytes())
     with pytest.raises(ChangeError):  # the name and the tag differ
         describe(other, "dsm")
+
+
+# --- what must not matter ------------------------------------------------------------------
+
+
+def test_swapping_the_dates_swaps_construction_and_demolition(scene: Scene, tmp_path: Path) -> None:
+    (tmp_path / "back").mkdir()
+    there = found(scene, tmp_path, sigma=0.3)
+    swapped = replace(
+        scene, before=scene.after, after=scene.before,
+        colour_before=scene.colour_after, colour_after=scene.colour_before,
+    )  # fmt: skip
+    back = found(swapped, tmp_path / "back", sigma=0.3)
+    other = {"construction": "demolition", "added_storey": "demolition"}
+    for item in there.items:
+        [twin] = [c for c in back.items if c.mask.intersection(item.mask).area > 0.5 * c.area_m2]
+        if item.kind == "demolition":
+            assert twin.kind in other
+        else:
+            assert twin.kind == other[item.kind]
+        assert item.delta_h_m is not None
+        assert twin.delta_h_m == pytest.approx(-item.delta_h_m, abs=0.3)
+    assert len(there.items) == len(back.items)
+
+
+@settings(max_examples=4, deadline=None)
+@given(east=st.integers(-40_000, 40_000), north=st.integers(-40_000, 40_000))
+def test_moving_both_dates_moves_what_is_found(
+    east: int, north: int, part_pair: Pair, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("moved")
+    files = []
+    for raster in (part_pair.before, part_pair.after, part_pair.dsm_before, part_pair.dsm_after):
+        assert raster is not None
+        with rasterio.open(raster.path) as data:
+            profile, pixels, tags = data.profile, data.read(), data.tags()
+        where = rasterio.Affine(GSD, 0, WEST + east / 2, 0, -GSD, NORTH + north / 2)
+        with rasterio.open(folder / raster.path.name, "w", **profile | {"transform": where}) as out:
+            out.write(pixels)
+            out.update_tags(**tags)
+        files.append(describe(folder / raster.path.name, raster.kind))
+    here, there = (DsmEngine().candidates(p) for p in (part_pair, pair_of(*files)))
+    assert len(here.items) == len(there.items) > 5
+    for a, b in zip(here.items, there.items, strict=True):
+        assert a.kind == b.kind
+        moved = shapely.affinity.translate(a.mask, east / 2, north / 2)
+        assert moved.equals_exact(b.mask, 1e-6)
+
+
+def test_noise_that_hangs_together_hides_small_things_not_large_ones(tmp_path: Path) -> None:
+    """At 1 m, a low shed of 300 m² is seen; and with nothing there, nothing is."""
+    empty, built = town(800, seed=9), town(800, seed=9)
+    change(built, "construction", box(200, 62, 25, 12), 4.0)
+    (tmp_path / "empty").mkdir()
+    nothing = found(empty, tmp_path / "empty", sigma=1.0, correlation_px=3.0)
+    assert nothing.items == ()
+    assert nothing.rejected["unsure"] >= 1
+    [shed] = found(built, tmp_path, sigma=1.0, correlation_px=3.0).items
+    assert shed.kind == "construction"
+    assert shed.area_m2 == pytest.approx(300, rel=0.4)
+
+
+def test_noise_beyond_what_was_measured_is_said(tmp_path: Path) -> None:
+    """In the run's record and in each candidate, that is in each alert."""
+    scene = town(600)
+    change(scene, "construction", box(100, 60, 40, 30), 25.0)
+    wild, calm = tmp_path / "wild", tmp_path / "calm"
+    for folder, sigma, inside in ((wild, 2.0, False), (calm, 0.3, True)):
+        folder.mkdir()
+        result = found(scene, folder, sigma=sigma, correlation_px=2.0)
+        assert result.model["domain"] == {"inside": inside}
+        assert any("measured on" in en for _, en in result.notes) != inside
+        assert [c.measures["in_domain"] for c in result.items] == [float(inside)]
+
+
+# --- photos that come otherwise ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["16-bit", "four bands", "palette"])
+def test_photos_beside_models_may_come_otherwise(tmp_path: Path, how: str) -> None:
+    """Colour tells plants at any depth; a palette has none, and that is said."""
+    scene = town(400, trees=20)
+    change(scene, "construction", box(100, 62, 20, 14), 9.0)
+    files = write(scene, tmp_path, sigma=0.2)
+    for epoch in ("before", "after"):
+        with rasterio.open(files[epoch]) as data:
+            profile, pixels, tags = data.profile, data.read(), data.tags()
+        if how == "16-bit":
+            pixels = pixels.astype("u2") * 200
+        elif how == "four bands":
+            pixels = np.concatenate([pixels, pixels[:1]])
+        else:
+            pixels = pixels[:1]
+        profile |= {"count": len(pixels), "dtype": pixels.dtype, "photometric": "minisblack"}
+        if how == "palette":
+            profile["photometric"] = "palette"
+        with rasterio.open(files[epoch], "w", **profile) as out:
+            out.write(pixels)
+            out.update_tags(**tags)
+            if how == "palette":
+                out.write_colormap(1, {i: (i, i, i, 255) for i in range(256)})
+    result = DsmEngine().candidates(opened(files))
+    [item] = [c for c in result.items if c.kind == "construction"]
+    assert item.area_m2 == pytest.approx(280, rel=0.1)
+    assert any("no colour" in en for _, en in result.notes) == (how == "palette")
+
+
+def test_another_frame_and_another_extent(pair: Pair) -> None:
+    assert pair.dsm_after is not None
+    other = from_epsg(4548)
+    assert problem(pair, dsm_after=replace(pair.dsm_after, frame=other)) == "frame"
+    assert pair.before is not None
+    assert problem(pair, before=replace(pair.before, frame=other)) == "frame"
+    west = pair.dsm_after.west + 40 * GSD
+    part = pair_of(pair.before, pair.after, pair.dsm_before, replace(pair.dsm_after, west=west))
+    assert (part.grid.west, part.grid.width) == (west, 160)  # what both show
+
+
+def test_a_file_with_a_frame_but_no_place_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "dsm_20240610.tif"
+    profile = {"driver": "GTiff", "width": 40, "height": 40, "count": 1, "dtype": "float32"}
+    with (
+        pytest.warns(NotGeoreferencedWarning),
+        rasterio.open(path, "w", crs="EPSG:4547", **profile) as out,
+    ):
+        out.write(np.zeros((1, 40, 40), np.float32))
+    with pytest.raises(SourceError) as refused:
+        describe(path, "dsm")
+    assert refused.value.missing == "georeference"

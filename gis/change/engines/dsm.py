@@ -42,16 +42,19 @@ class DsmLimits:
     """What counts as a change.
 
     rise_m: least height of a construction or demolition; storey_m: of an added storey.
-    mark_m: a pixel belongs to a place from that difference on, but not below `sigmas` times the
-    noise. min_width_m: narrower things are cables, lorries, walls. max_slender: what rises more
-    times its width is a crane or a mast, not a building. position_error_m: of an outline, None =
-    one pixel.
+    mark_m: a pixel belongs to a place from that difference on, but not below `weak_sigmas` times
+    the noise. sigmas: a place must stand out by so many, one of weak_area_m2 and more by
+    `weak_sigmas`, as noise that hangs together makes small blots, not large ones. min_width_m:
+    narrower things are cables, lorries, walls. max_slender: what rises more times its width is a
+    crane or a mast, not a building. position_error_m: of an outline, None = one pixel.
     """
 
     rise_m: float = 2.0
     storey_m: float = 2.5
     mark_m: float = 1.5
     sigmas: float = 4.0
+    weak_sigmas: float = 1.7
+    weak_area_m2: float = 150.0
     min_area_m2: float = 30.0
     min_width_m: float = 3.0
     max_slender: float = 6.0
@@ -115,7 +118,7 @@ class _Search:
         self, open_sheets: Sheets, grid: Grid, noise: NoiseModel, limits: DsmLimits
     ) -> None:
         self.sheets, self.grid, self.noise, self.limits = open_sheets, grid, noise, limits
-        self.mark_m = max(limits.mark_m, limits.sigmas * noise.filtered_m)
+        self.mark_m = max(limits.mark_m, limits.weak_sigmas * noise.filtered_m)
         self.position_error_m = limits.position_error_m or grid.gsd_m
         self.opening_px = max(limits.min_width_m / 2 / grid.gsd_m - 0.5, 0.5)
         self.rough_px = rough_px(grid.gsd_m)
@@ -224,11 +227,13 @@ class _Search:
         leafy = np.hypot(0.8 if not colour else CROWN_M, 1.2 * self.noise.one_m)
         # what stands now, or stood before it fell, above the ground around it
         stood = m.after_m if rise else m.before_m
+        sigmas = limits.sigmas if m.area_m2 < limits.weak_area_m2 else limits.weak_sigmas
         checks = {
             "missing": m.missing_share > limits.max_missing,
             "low": abs(m.delta_m) < (limits.storey_m if kind == "added_storey" else limits.rise_m),
-            # the mark's own test, with the noise as it is just there
-            "restless": abs(m.delta_m) < limits.sigmas * m.unrest_m,
+            "unsure": abs(m.delta_m) < sigmas * self.noise.filtered_m,
+            # the same test, with the noise as it is just there
+            "restless": abs(m.delta_m) < sigmas * m.unrest_m,
             # earth dug out or heaped on all around: nothing stands above its surroundings
             "ground": stood is not None and stood < limits.rise_m / 2,
             "narrow": m.width_m < limits.min_width_m,
