@@ -62,9 +62,9 @@ class Sandbox:
         self.name, self.reply_s, self._options = name, reply_s, options
         readable = [str(file.absolute()) for file in files]
         # loading two sets of libraries takes address space, not memory
-        self._limits = {"readable": readable, "cpu_s": CPU_S, "raster": raster,
-                        "parquet": parquet,
-                        "memory": memory + ((1 << 30) if parquet else (1 << 29) if raster else 0)}  # fmt: skip
+        room = (1 << 30) if parquet else (1 << 29) if raster else 0
+        self._limits = {"readable": readable, "cpu_s": CPU_S, "memory": memory + room,
+                        "raster": raster, "parquet": parquet}  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
         self._asked = self._streams = 0
         self._early: dict[int, dict[str, Any]] = {}  # replies that another reader waits for
