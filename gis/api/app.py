@@ -29,6 +29,7 @@ from gis.api import (
     pages,
     records,
     reports,
+    session,
     tilemeta,
     tilesets,
     webfiles,
@@ -152,6 +153,7 @@ def _routes(hot: bool) -> list[Route]:
         + history.routes()
         + reports.routes()
         + documents.routes()
+        + session.routes()
         + jobs.routes()
         + sitepage.routes()
         + maptiles.routes()

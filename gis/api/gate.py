@@ -37,7 +37,8 @@ MOST_VIEWS = 32
 UNGUARDED = ("/healthz", "/readyz", "/metrics")  # say nothing of the city
 KEY_HEADER = b"x-api-key"
 FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
-ASKED_BY = b"Authorization, X-API-Key"
+ASKED_BY = b"Authorization, X-API-Key, Cookie"
+SIGN_IN, COOKIE = "/signin", b"gis_key"  # as in session.py
 REFUSALS = (401, 403, 429)
 # what answers from many layers at once
 ACROSS = ("get_search", "get_timeline", "execute")
@@ -209,7 +210,10 @@ class Gate:
             return access.by_key(secret.decode("latin-1"))
         shown = headers.get(b"authorization")
         if shown is None:
-            return access.unnamed(scope, headers)
+            kept = (
+                _cookie(headers) if scope["path"] != SIGN_IN or scope["method"] == "GET" else None
+            )
+            return access.unnamed(scope, headers) if kept is None else self._kept(scope, kept)
         scheme, _, value = shown.decode("latin-1").partition(" ")
         value = value.strip()
         if scheme.lower() != "bearer" or not value:
@@ -224,6 +228,16 @@ class Gate:
         if known is None:
             known = await run_in_threadpool(access.tokens.read, value)
         return access.by_token(*known)
+
+    def _kept(self, scope: Scope, key: str) -> Caller:
+        """The caller whose key the browser keeps; where it is not good any more, the page that
+        takes another must still be there."""
+        try:
+            return self.access.by_key(key)
+        except NotKnown:
+            if scope["path"] == SIGN_IN:
+                return self.access.anonymous
+            raise
 
     def _pace(self, scope: Scope, name: str, per_s: float | None) -> None:
         """Raises TooMany. Nobody waits at this machine itself."""
@@ -287,6 +301,22 @@ class Gate:
     def _refused(self, scope: Scope, who: Caller, status: int) -> None:
         target = f"{scope['method']} {scope['path'][:200]}"
         self.access.trail.count(who.name, f"refused {status}", target, _address(scope))
+
+
+def _cookie(headers: Mapping[bytes, bytes]) -> str | None:
+    """The key that the browser keeps for our own pages; of another site's page it does not count,
+    whatever the browser sends."""
+    sent = headers.get(b"cookie")
+    if sent is None or COOKIE not in sent:
+        return None
+    origin = headers.get(b"origin")
+    if origin is not None and origin.partition(b"://")[2] != headers.get(b"host"):
+        return None
+    for part in sent.split(b";"):
+        name, _, value = part.strip().partition(b"=")
+        if name == COOKIE:
+            return value.decode("latin-1")
+    return None
 
 
 def _guarded(headers: list[tuple[bytes, bytes]], named: bool) -> list[tuple[bytes, bytes]]:

@@ -265,3 +265,33 @@ def test_a_page_for_browsers_says_why(filled: Store, registry: Registry, tmp_pat
     page: httpx.Response = client_from(app, accept="text/html", x_api_key="no").get("/")
     assert page.status_code == 401
     assert "密钥" in page.text
+
+
+def test_a_browser_keeps_its_key(filled: Store, registry: Registry, tmp_path: Path) -> None:
+    secret = add_key(filled, "院", ["reader"], "test")
+    app = app_of(filled, registry, tmp_path, READER)
+    browser = client_from(app)
+    assert browser.get(PIPES).status_code == 404
+    assert "anonymous" in browser.get("/signin").text
+    assert browser.post("/signin", data={"key": "gis_no"}).status_code == 401
+    evil = browser.post("/signin", data={"key": secret}, headers={"origin": "https://x.example"})
+    assert evil.status_code == 403
+    done = browser.post(
+        "/signin", data={"key": secret}, headers={"origin": "http://127.0.0.1:8080"}
+    )
+    assert (done.status_code, done.headers["location"]) == (303, "/map")
+    flags = done.headers["set-cookie"].lower()
+    assert "httponly" in flags
+    assert "samesite=strict" in flags
+    assert browser.get(PIPES).status_code == 200  # the client keeps it as a browser does
+    assert "key:院" in browser.get("/signin").text
+    elsewhere = browser.get(PIPES, headers={"origin": "https://x.example"})
+    assert elsewhere.status_code == 404
+    revoke_key(filled, "院", "test")
+    see_keys(app)
+    assert browser.get(PIPES).status_code == 401
+    assert browser.get("/signin").status_code == 200
+    assert browser.post("/signin", data={}).headers["location"] == "/signin"
+    see_keys(app)
+    assert "gis_key" not in browser.cookies
+    assert browser.get(HOUSES).status_code == 200

@@ -17,7 +17,7 @@ from gis.settings import Settings
 from gis.store import Store
 
 # what the document leaves out, on purpose
-PAGES = {"/map", "/map/{path:path}", "/coords", "/map/alerts/{key}.html"}
+PAGES = {"/map", "/map/{path:path}", "/coords", "/map/alerts/{key}.html", "/signin"}
 NOT_PUBLIC = {
     "/map/alerts.json", "/map/alerts/{key}.json", "/map/alerts/{key}/{chip:path}.png",
     "/map/readings.json",
