@@ -20,7 +20,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gis.api.access import Caller, Kind
+from gis.api.access import NAMED, Caller, Kind
 from gis.api.audit import Trail
 from gis.api.failures import error_answer
 from gis.api.limits import TAKING, Buckets, Meter, Taker
@@ -299,7 +299,8 @@ class Gate:
             self.access.trail.count(who.name, "read", layer.id, _address(scope))
 
     def _refused(self, scope: Scope, who: Caller, status: int) -> None:
-        target = f"{scope['method']} {scope['path'][:200]}"
+        # what a stranger tries is counted by where they are: they choose the address they ask for
+        target = f"{scope['method']} {scope['path'][:200]}" if who.kind in NAMED else "*"
         self.access.trail.count(who.name, f"refused {status}", target, _address(scope))
 
 

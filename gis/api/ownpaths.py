@@ -189,7 +189,9 @@ def _of_tiles(layers: list[str]) -> tuple[Address, ...]:
 
 
 def _of_styles(layers: list[str]) -> tuple[Address, ...]:
-    style = _place("styleId", _text(), layers[0], "onemap, or a layer. onemap 或图层名")
+    style = _place(
+        "styleId", _text(), layers[0] if layers else "onemap", "onemap, or a layer. onemap 或图层名"
+    )
     return (
         Address(
             path="/styles", id="getStyles", rel=f"{TILES_REL}styles", zh="样式", en="Styles",
@@ -360,6 +362,8 @@ def _place(name: str, schema: Mapping[str, Any], example: object, words: str = "
 
 def _layer_of(names: Iterable[str]) -> Parameter:
     found = list(names)
+    if not found:  # a caller who may see none
+        return _place("layer", _text(), "layer")
     return _place("layer", {"type": "string", "enum": found}, found[0])
 
 

@@ -214,7 +214,7 @@ def test_what_goes_on_record(filled: Store, registry: Registry, tmp_path: Path) 
     told = {(e["who"], e["action"], e["target"]): e for e in list_entries(filled)}
     assert told["key:院", "download", "buildings"]["detail"]["asked"] == "f=csv&storeys=3"
     assert told["key:院", "hidden", "property_units"]["detail"] == {"requests": 5}
-    assert told["anonymous", "refused 401", f"GET {HOUSES}"]["address"] == FAR
+    assert told["anonymous", "refused 401", "*"]["address"] == FAR
     assert told["key:长", "read", "property_units"]["detail"] == {"requests": 7}
     assert "gis_no" not in str(told)
     assert verify(filled).whole
@@ -295,3 +295,20 @@ def test_a_browser_keeps_its_key(filled: Store, registry: Registry, tmp_path: Pa
     see_keys(app)
     assert "gis_key" not in browser.cookies
     assert browser.get(HOUSES).status_code == 200
+
+
+def test_a_city_that_shows_strangers_nothing(
+    filled: Store, registry: Registry, tmp_path: Path
+) -> None:
+    app = app_of(filled, registry, tmp_path, {"roles": {"anonymous": {}}})
+    stranger = client_from(app, FAR)
+    for path in (
+        "/", "/collections", "/openapi", "/conformance", "/map/config.json", "/map/counts.json",
+        "/map/search.json?q=1", "/map/alerts.json", "/processes", "/styles", "/jobs",
+        "/collections/catalogue/items", "/places/114.0,32.98/timeline.json", "/signin",
+        "/tiles/WebMercatorQuad",
+    ):  # fmt: skip
+        answer = stranger.get(path)
+        assert answer.status_code == 200, (path, answer.text)
+        assert not any(f"/collections/{id_}" in answer.text for id_ in registry.layers), path
+    assert stranger.get(HOUSES).status_code == 404
