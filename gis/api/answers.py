@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 JSON, GEOJSON, HTML = "application/json", "application/geo+json", "text/html; charset=utf-8"
+LD_JSON, JSON_FG = "application/ld+json", "application/vnd.ogc.fg+json"
 CHECK_AGAIN = "no-cache"  # keep it, but ask whether it still holds
 FOR_EVER = "public, max-age=31536000, immutable"
 WORTH_PACKING = 900  # bytes; below it gzip costs more than it saves
@@ -66,11 +67,15 @@ def answer(
     cache: str = CHECK_AGAIN,
     headers: Mapping[str, str] | None = None,
     stamp: bytes | None = None,
+    version: int | None = None,
 ) -> Response:
     """The response: 304 where the client has it already, packed where it can unpack.
 
-    stamp: what stands for the content where the body itself also holds the moment."""
+    stamp: what stands for the content where the body itself also holds the moment; version: of
+    the one feature it shows, which makes the tag one that an edit can name (`preconditions.py`)."""
     tag = _tag(body if stamp is None else stamp)
+    if version is not None:
+        tag = f'"{version}.{tag[3:-1]}"'
     fields = {"ETag": tag, "Cache-Control": cache, "Vary": "Accept, Accept-Encoding"}
     fields |= headers or {}
     if status == 200 and _has(request.headers.get("if-none-match"), tag):
@@ -78,6 +83,8 @@ def answer(
     if len(body) >= WORTH_PACKING and "gzip" in request.headers.get("accept-encoding", ""):
         body = gzip.compress(body, 1, mtime=0)
         fields["Content-Encoding"] = "gzip"
+        if version is not None:  # a strong tag is of these bytes
+            fields["ETag"] = f'{tag[:-1]}.gz"'
     if media == HTML:
         fields["Content-Security-Policy"] = POLICY
     return Response(body, status_code=status, media_type=media, headers=fields)
@@ -112,5 +119,5 @@ def _tag(content: bytes) -> str:
 def _has(header: str | None, tag: str) -> bool:
     if header is None:
         return False
-    tags = {part.strip().removeprefix("W/") for part in header.split(",")}
+    tags = {part.strip().removeprefix("W/").replace('.gz"', '"') for part in header.split(",")}
     return "*" in tags or tag.removeprefix("W/") in tags

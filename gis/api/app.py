@@ -17,9 +17,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from gis.api import (
+    alertwork,
     casefile,
     coordspage,
     documents,
+    editing,
     features,
     health,
     history,
@@ -38,6 +40,7 @@ from gis.api.answers import wants_html
 from gis.api.config import read_config, write_config
 from gis.api.failures import on_any_error, on_http_error, on_our_error
 from gis.api.gate import Access, Gate
+from gis.api.offering import PLAIN, offers
 from gis.api.processes import jobs, sitepage
 from gis.api.processes.execution import execute
 from gis.api.service import CONNECTIONS, STATEMENT_TIMEOUT_S, THREADS, Service
@@ -66,7 +69,7 @@ def create_app(
             Middleware(
                 CORSMiddleware,
                 allow_origins=["*"],
-                allow_methods=["GET", "HEAD", "OPTIONS", "POST"],
+                allow_methods=["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"],
                 allow_headers=["*"],
                 expose_headers=["Content-Crs", "ETag", "Link", "Retry-After", "X-Area-Taken-Km2"],
                 max_age=86_400,
@@ -120,12 +123,12 @@ def _routes(hot: bool) -> list[Route]:
     get_items = _by_format(features.get_items, pages.get_items, ogc.get_items, hot)
     routes = [
         Route(f"{layer}/items", get_items),
-        Route(f"{layer}/items", ogc.by_post(get_items), methods=["POST"]),
+        *editing.routes(ogc.by_post(get_items)),
         Route(
             f"{layer}/items/{{key}}",
             _by_format(features.get_item, pages.get_item, ogc.get_item, hot),
         ),
-        Route(f"{layer}/items/{{key}}/history", features.get_history),
+        Route(f"{layer}/items/{{key}}/history", offers(features.get_history, "json", known=PLAIN)),
         Route("/3dtiles/{layer}/tileset.json", tilesets.get_tileset),
         Route("/3dtiles/{layer}/v{version}/{z}/{x}/{y}.json", tilesets.get_node),
         Route("/3dtiles/{layer}/v{version}/{z}/{x}/{y}.glb", tilesets.get_content),
@@ -133,6 +136,7 @@ def _routes(hot: bool) -> list[Route]:
         Route("/map/counts.json", mapdata.get_counts),
         Route("/map/search.json", mapdata.get_search),
         Route("/map/alerts.json", mapdata.get_alerts),
+        *alertwork.routes(),
         Route("/map/alerts/{key}.json", mapdata.get_alert),
         Route("/map/alerts/{key}.html", casefile.get_case),
         Route("/map/alerts/{key}/{chip:path}.png", mapdata.get_chip),

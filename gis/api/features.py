@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -11,9 +12,10 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gis.api.answers import GEOJSON, answer, base_url, json_answer
+from gis.api.answers import GEOJSON, JSON_FG, LD_JSON, answer, base_url, json_answer
 from gis.api.axes import STORAGE_EPSG, flip
 from gis.api.documents import with_documents
+from gis.api.downloads import FORMATS
 from gis.api.limits import taken_texts
 from gis.api.parameters import ItemsAsked, mark_text, read_item, read_items
 from gis.api.refusals import no_feature
@@ -21,8 +23,14 @@ from gis.api.service import Service, service_of
 from gis.layers import Layer
 from gis.store import ItemsPage, count, history, item, items
 
-GEOPACKAGE = "application/geopackage+sqlite3"
+START = '{"type":"Feature","id":'
+VERSION_ID = re.compile(re.escape(START) + r"(\d+)")
 PLACES = ("offset", "after")  # where in the whole a page stands
+# format -> media type, of a page of items
+MEDIA = {
+    "json": GEOJSON, "html": "text/html", "jsonld": LD_JSON, "jsonfg": JSON_FG,
+    **{name: format_.media for name, format_ in FORMATS.items()},
+}  # fmt: skip
 
 
 def get_items(request: Request) -> Response:
@@ -47,18 +55,29 @@ def get_item(request: Request) -> Response:
     layer = service.registry.get(request.path_params["layer"])
     asked = read_item(layer, request.query_params, service.registry, service.timezone)
     key = request.path_params["key"]
-    text = fetch_one(service, asked, key)
+    text = fetch_one(service, replace(asked, query=replace(asked.query, version_ids=True)), key)
+    version, text = _versioned(text, key)
     [text] = with_documents(request, service, asked.query, [text])
     here = f"{base_url(request, service.settings.public_url)}/collections/{layer.id}"
     same = _query(request, "f")
     links = [
         _link("self", GEOJSON, f"{here}/items/{key}?{same}f=json"),
         _link("alternate", "text/html", f"{here}/items/{key}?{same}f=html"),
+        _link("alternate", LD_JSON, f"{here}/items/{key}?{same}f=jsonld"),
         _link("collection", "application/json", f"{here}?f=json"),
         _link("version-history", "application/json", f"{here}/items/{key}/history"),
     ]
     body = f'{text[:-1]},"links":'.encode() + orjson.dumps(links) + b"}"
-    return answer(request, body, GEOJSON, headers={"Content-Crs": f"<{asked.axes.uri}>"})
+    headers = {"Content-Crs": f"<{asked.axes.uri}>"}
+    return answer(request, body, GEOJSON, headers=headers, version=version)
+
+
+def _versioned(text: str, key: str) -> tuple[int, str]:
+    """The number of the version a feature's text names, and the text with the feature's own: of
+    one statement, so that the tag is never newer than what it stands for."""
+    found = VERSION_ID.match(text)
+    assert found is not None  # it is our own text
+    return int(found[1]), f"{START}{int(key)}{text[found.end() :]}"
 
 
 def get_history(request: Request) -> Response:
@@ -132,15 +151,13 @@ def links_of(
     here = f"{base_url(request, service.settings.public_url)}/collections/{layer.id}"
     same = _query(request, "f")
     links = [
-        _link("self", GEOJSON, f"{here}/items?{same}f=json"),
-        _link("alternate", "text/html", f"{here}/items?{same}f=html"),
-        _link("alternate", "text/csv", f"{here}/items?{same}f=csv"),
-        _link("alternate", GEOPACKAGE, f"{here}/items?{same}f=gpkg"),
-        _link("collection", "application/json", f"{here}?f=json"),
+        _link("self" if name == format_ else "alternate", media, f"{here}/items?{same}f={name}")
+        for name, media in MEDIA.items()
     ]
+    links.append(_link("collection", "application/json", f"{here}?f=json"))
     for rel, place in neighbours(asked, page):
         rest = f"{_query(request, 'f', 'limit', *PLACES)}f={format_}&limit={asked.query.limit}"
-        links.append(_link(rel, GEOJSON, f"{here}/items?{rest}&{urlencode(place)}"))
+        links.append(_link(rel, MEDIA[format_], f"{here}/items?{rest}&{urlencode(place)}"))
     return links
 
 

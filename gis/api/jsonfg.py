@@ -10,13 +10,12 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gis.api.answers import answer
+from gis.api.answers import JSON_FG, answer
 from gis.api.axes import CRS84
 from gis.api.features import fetch, links_of
 from gis.api.parameters import read_items
 from gis.api.service import service_of
 
-MEDIA = "application/vnd.ogc.fg+json"
 CONFORMS = ["http://www.opengis.net/spec/json-fg-1/0.3/conf/core"]
 
 
@@ -38,7 +37,7 @@ def get_items(request: Request) -> Response:
     if page.matched is not None:
         document["numberMatched"] = page.matched
     body = orjson.dumps(document)
-    return answer(request, body, MEDIA, headers={"Content-Crs": f"<{asked.axes.uri}>"})
+    return answer(request, body, JSON_FG, headers={"Content-Crs": f"<{asked.axes.uri}>"})
 
 
 def _feature(feature: dict[str, Any], system: str) -> dict[str, Any]:

@@ -21,13 +21,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gis.api import downloads, jsonfg
-from gis.api.answers import HTML, JSON, answer, base_url, wants_html
+from gis.api.answers import HTML, JSON, JSON_FG, answer, base_url, wants_html
+from gis.api.config import DEFAULT_ITEMS
 from gis.api.failures import error_answer
 from gis.api.filtering import FILTER
-from gis.api.openapi import conformance, openapi_document, queryables
+from gis.api.offering import PLAIN, not_a_format, offers
+from gis.api.openapi import JSON_SCHEMA, conformance, openapi_document, queryables
 from gis.api.ownpaths import own_links
 from gis.api.pages import page
-from gis.api.parameters import read_item, read_items
+from gis.api.parameters import read_item, read_items, whole
 from gis.api.records import collection
 from gis.api.refusals import Refused, no_process
 from gis.api.service import ASKED, SERVING, Service, service_of
@@ -35,6 +37,7 @@ from gis.store.filters import short_enough
 
 Function = Callable[..., tuple[dict[str, Any], int, Any]]
 CATALOGUE = "public, max-age=60"
+ITEM_FORMATS = ("json", "html", "jsonld")
 # pygeoapi's messages are English; what they mean, by OGC's code
 MEANING = {
     "NotFound": "没有找到所请求的资源",
@@ -70,8 +73,8 @@ class Catalogue:
         api = copy.copy(self._api)
         api.base_url = base_url(request, self._service.settings.public_url)
         asked = core.APIRequest(request, api.locales)
-        if asked.format is None or wants_html(request):
-            asked._format = "json"
+        if wants_html(request) or not _names_json_ld(request):
+            asked._format = "json"  # it takes the name of any format it has ever heard of
         if ASKED.get(None) is not None:
             asked._args = _Understood(asked._args)
         token = SERVING.set(self._service)
@@ -108,16 +111,21 @@ def catalogue_of(request: Request) -> Catalogue:
 def routes() -> list[Route]:
     """Every address of the standard that is pygeoapi's to answer."""
     one = "/collections/{layer}"
+    process = _route(processes.describe_processes, None, "process")
+    collections = _route(_collections, "collections.html")
+    linked, plain = ("json", "html", "jsonld"), ("json", "html")
     return [
-        Route("/", _route(_landing, "landing.html")),
-        Route("/conformance", _route(_conformance)),
-        Route("/openapi", get_openapi),
-        Route("/collections", _route(_collections, "collections.html")),
-        Route(one, _route(core.describe_collections, "collection.html", "layer")),
-        Route(f"{one}/schema", _route(core.get_collection_schema, None, "layer")),
-        Route(f"{one}/queryables", _route(_queryables, None, "layer")),
-        Route("/processes", _route(processes.describe_processes)),
-        Route("/processes/{process}", _route(processes.describe_processes, None, "process")),
+        Route("/", offers(_route(_landing, "landing.html"), *linked, known=PLAIN)),
+        Route("/conformance", offers(_route(_conformance), *plain, known=PLAIN)),
+        Route("/openapi", offers(get_openapi, *plain, known=PLAIN)),
+        Route(
+            "/collections", offers(_route(_collections, "collections.html"), *linked, known=PLAIN)
+        ),
+        Route(one, offers(_route(_collection, "collection.html", "layer"), *linked, known=PLAIN)),
+        Route(f"{one}/schema", offers(_route(_schema, None, "layer"), *plain, known=PLAIN)),
+        Route(f"{one}/queryables", offers(_route(_queryables, None, "layer"), *plain, known=PLAIN)),
+        Route("/processes", offers(_route(_processes), *plain, known=(*PLAIN, "limit"))),
+        Route("/processes/{process}", offers(process, *plain, known=PLAIN)),
     ]
 
 
@@ -143,6 +151,9 @@ def get_items(request: Request) -> Response:
 
 def get_item(request: Request) -> Response:
     """One item in a format of pygeoapi's."""
+    named = request.query_params.get("f", "json")
+    if named not in ITEM_FORMATS:
+        raise not_a_format(named, ITEM_FORMATS)
     service = service_of(request)
     layer = service.registry.get(request.path_params["layer"])
     asked = read_item(layer, request.query_params, service.registry, service.timezone)
@@ -194,11 +205,21 @@ def get_openapi(request: Request) -> Response:
     return answer(request, orjson.dumps(document), media, cache=CATALOGUE)
 
 
+def _names_json_ld(request: Request) -> bool:
+    named = request.query_params.get("f")
+    return named == "jsonld" or (named is None and "ld+json" in request.headers.get("accept", ""))
+
+
 def _landing(api: Any, asked: Any) -> tuple[dict[str, Any], int, Any]:
     headers, status, body = core.landing_page(api, asked)
     if status == 200 and asked.format == "json":
         document = orjson.loads(body)
-        document["links"] += own_links(SERVING.get().registry, api.base_url)
+        # pygeoapi's link to itself, at the address of the configuration, and its own spelling
+        document["links"] = [
+            link
+            for link in document["links"]
+            if link["rel"] != "about" and "/TileMatrixSets" not in link["href"]
+        ] + own_links(SERVING.get().registry, api.base_url)
         body = orjson.dumps(document)
     return headers, status, body
 
@@ -207,9 +228,47 @@ def _collections(api: Any, asked: Any) -> tuple[dict[str, Any], int, Any]:
     headers, status, body = core.describe_collections(api, asked)
     if status == 200 and asked.format == "json":
         document = orjson.loads(body)
+        for found in document["collections"]:
+            _with_files(found)
         document["collections"].append(collection(SERVING.get().registry.city, api.base_url))
         body = orjson.dumps(document)
     return headers, status, body
+
+
+def _collection(api: Any, asked: Any, layer: str) -> tuple[dict[str, Any], int, Any]:
+    headers, status, body = core.describe_collections(api, asked, layer)
+    if status == 200 and asked.format == "json":
+        document = orjson.loads(body)
+        _with_files(document)
+        body = orjson.dumps(document)
+    return headers, status, body
+
+
+def _with_files(document: dict[str, Any]) -> None:
+    """Add to a collection's links its items in the formats that pygeoapi does not write."""
+    links = document["links"]
+    here = next((link["href"] for link in links if link["rel"] == "items"), None)
+    if here is None:
+        return
+    items = here.partition("?")[0]
+    media = {"jsonfg": JSON_FG} | {n: f.media for n, f in downloads.FORMATS.items()}
+    told = {link["href"].rpartition("f=")[2] for link in links if link["rel"] == "items"}
+    links += [
+        {"type": type_, "rel": "items", "title": f"Items: {name}", "href": f"{items}?f={name}"}
+        for name, type_ in media.items()
+        if name not in told
+    ]
+
+
+def _processes(api: Any, asked: Any) -> tuple[dict[str, Any], int, Any]:
+    whole("limit", asked.params.get("limit"), DEFAULT_ITEMS, 1)  # in our words
+    headers, status, body = processes.describe_processes(api, asked)
+    return headers, status, body
+
+
+def _schema(api: Any, asked: Any, layer: str) -> tuple[dict[str, Any], int, Any]:
+    headers, status, body = core.get_collection_schema(api, asked, layer)
+    return headers, status, orjson.dumps(orjson.loads(body) | {"$schema": JSON_SCHEMA})
 
 
 def _conformance(api: Any, asked: Any) -> tuple[dict[str, Any], int, Any]:

@@ -54,6 +54,7 @@ FILTER_CLASSES = tuple(
         ),
     )
 )
+JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 # Conformance classes that pygeoapi declares and we do not offer (yet), or not by its reader.
 NOT_OURS = ("cql2", "ogcapi-features-4", "ogcapi-records", "coverage", "conf/callback")
 DATETIME = {
@@ -236,7 +237,9 @@ def queryables(document: dict[str, Any], layer: Layer, registry: Registry) -> di
             "title": "最新时间 / Latest time", "type": "string", "format": "date-time",
         }  # fmt: skip
     geometry = {"geometry": document["properties"]["geometry"]}
-    return document | {"properties": geometry | named, "additionalProperties": False}
+    return document | {
+        "$schema": JSON_SCHEMA, "properties": geometry | named, "additionalProperties": False,
+    }  # fmt: skip
 
 
 def _make_true(path: str, operations: dict[str, Any]) -> None:

@@ -24,10 +24,11 @@ from gis.api.maptiles import (
     read_content,
     read_grid,
 )
+from gis.api.offering import PLAIN, offers
 from gis.api.pages import page
 from gis.api.parameters import single
 from gis.api.providers.features import schema_of
-from gis.api.refusals import bad_value, no_tilejson
+from gis.api.refusals import no_tilejson
 from gis.api.service import Service, service_of
 from gis.coords.matrixsets import (
     DEEPEST,
@@ -50,6 +51,7 @@ TITLES = {
     "WebMercatorQuad": "Web 墨卡托瓦片（Google/高德网格） Web Mercator, as all web maps",
     "CGCS2000Quad": "CGCS2000 经纬度瓦片（天地图 c 网格） CGCS2000 degrees, as Tianditu's set c",
 }
+TILESET_FORMATS = ("json", "tilejson", "html")
 DIMENSION = {"Point": 0, "LineString": 1, "Polygon": 2}
 
 
@@ -58,12 +60,15 @@ def routes() -> list[Route]:
     found = []
     for one in ("/collections/{layer}/tiles", "/tiles"):
         found += [
-            Route(one, get_tilesets),
-            Route(f"{one}/{{grid}}", get_tileset),
-            Route(f"{one}/{{grid}}/metadata", get_tileset),
+            Route(one, offers(get_tilesets, "json", "html")),
+            Route(f"{one}/{{grid}}", offers(get_tileset, *TILESET_FORMATS)),
+            Route(f"{one}/{{grid}}/metadata", offers(get_tileset, *TILESET_FORMATS)),
         ]
     for one in ("/tileMatrixSets", "/TileMatrixSets"):  # the second is pygeoapi's spelling
-        found += [Route(one, get_matrix_sets), Route(f"{one}/{{grid}}", get_matrix_set)]
+        found += [
+            Route(one, offers(get_matrix_sets, "json", "html", known=PLAIN)),
+            Route(f"{one}/{{grid}}", offers(get_matrix_set, "json", "html", known=PLAIN)),
+        ]
     return found
 
 
@@ -73,7 +78,10 @@ def get_tilesets(request: Request) -> Response:
     base = _base(request)
     here = f"{base}{request.url.path}"
     document = {
-        "links": [_link("self", JSON, f"{here}?f=json", "JSON")],
+        "links": [
+            _link("self", JSON, f"{here}?f=json", "JSON"),
+            _link("alternate", HTML, f"{here}?f=html", "HTML"),
+        ],
         "tilesets": [
             _summary(service, base, f"{here}/{grid.id}", grid, layers, asked)
             for grid in MATRIX_SETS.values()
@@ -89,8 +97,6 @@ def get_tileset(request: Request) -> Response:
     base = _base(request)
     here = f"{base}{request.url.path.removesuffix('/metadata')}"
     form = request.query_params.get("f")
-    if form not in (None, "json", "html", "tilejson"):
-        raise bad_value("f", str(form), "可用：json、tilejson、html", "json, tilejson or html")
     bounds = _bounds(request.app.state.facts, service, layers)
     if form == "tilejson" or TILEJSON_NAME in request.headers.get("accept", ""):
         if grid is not WEB_MERCATOR:
@@ -187,6 +193,7 @@ def _summary(
     place = f"{here}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}{asking('mvt')}"
     links = [
         _link("self", JSON, here + asking("json"), "JSON"),
+        _link("alternate", HTML, here + asking("html"), "HTML"),
         _link("item", MVT, place, "MVT") | {"templated": True},
         _link(f"{REL}tiling-scheme", JSON, _definition(base, grid), grid.id),
     ]

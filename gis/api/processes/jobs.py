@@ -21,6 +21,7 @@ from starlette.routing import Route
 from gis.api.access import caller
 from gis.api.answers import base_url, json_answer
 from gis.api.failures import code_of
+from gis.api.offering import offers
 from gis.api.ogc import Catalogue
 from gis.api.parameters import single
 from gis.api.processes.formats import asked_format, written
@@ -54,8 +55,8 @@ def routes() -> list[Route]:
     """The addresses of this module."""
     one = "/jobs/{job}"
     return [
-        Route("/jobs", get_jobs),
-        Route(one, get_job),
+        Route("/jobs", offers(get_jobs, "json")),
+        Route(one, offers(get_job, "json")),
         Route(one, delete_job, methods=["DELETE"]),
         Route(f"{one}/results", get_results),
     ]

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gis.api.answers import HTML, JSON, answer, base_url, json_answer, wants_html
+from gis.api.offering import offers
 from gis.api.pages import page
 from gis.api.parameters import single
 from gis.api.refusals import NotThere, bad_value
@@ -55,10 +56,10 @@ LANGUAGES = {
 def routes() -> list[Route]:
     """The addresses of styles."""
     return [
-        Route("/styles", get_styles),
+        Route("/styles", offers(get_styles, "json", "html")),
         Route("/styles/{style}", get_style),
-        Route("/styles/{style}/metadata", get_metadata),
-        Route("/collections/{layer}/styles", get_styles_of_layer),
+        Route("/styles/{style}/metadata", offers(get_metadata, "json", "html")),
+        Route("/collections/{layer}/styles", offers(get_styles_of_layer, "json", "html")),
     ]
 
 
@@ -165,8 +166,15 @@ def _list(request: Request, names: Sequence[str], default: str) -> dict[str, Any
             }
             for name in names
         ],
-        "links": [_link("self", JSON, f"{here}?f=json", "JSON")],
+        "links": _itself(here),
     }
+
+
+def _itself(here: str) -> list[dict[str, Any]]:
+    return [
+        _link("self", JSON, f"{here}?f=json", "JSON"),
+        _link("alternate", HTML, f"{here}?f=html", "HTML"),
+    ]
 
 
 def _metadata(request: Request, name: str, layers: Sequence[Layer]) -> dict[str, Any]:
@@ -187,7 +195,7 @@ def _metadata(request: Request, name: str, layers: Sequence[Layer]) -> dict[str,
         "scope": "style",
         "stylesheets": stylesheets,
         "layers": [_layer(service, base, layer) for layer in layers],
-        "links": [_link("self", JSON, f"{base}/styles/{name}/metadata?f=json", "JSON")],
+        "links": _itself(f"{base}/styles/{name}/metadata"),
     }
 
 
