@@ -17,11 +17,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from gis.api import (
-    alertwork,
     casefile,
     coordspage,
     documents,
-    editing,
     features,
     health,
     history,
@@ -69,7 +67,7 @@ def create_app(
             Middleware(
                 CORSMiddleware,
                 allow_origins=["*"],
-                allow_methods=["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"],
+                allow_methods=["GET", "HEAD", "OPTIONS", "POST"],
                 allow_headers=["*"],
                 expose_headers=["Content-Crs", "ETag", "Link", "Retry-After", "X-Area-Taken-Km2"],
                 max_age=86_400,
@@ -123,7 +121,7 @@ def _routes(hot: bool) -> list[Route]:
     get_items = _by_format(features.get_items, pages.get_items, ogc.get_items, hot)
     routes = [
         Route(f"{layer}/items", get_items),
-        *editing.routes(ogc.by_post(get_items)),
+        Route(f"{layer}/items", ogc.by_post(get_items), methods=["POST"]),
         Route(
             f"{layer}/items/{{key}}",
             _by_format(features.get_item, pages.get_item, ogc.get_item, hot),
@@ -136,7 +134,6 @@ def _routes(hot: bool) -> list[Route]:
         Route("/map/counts.json", mapdata.get_counts),
         Route("/map/search.json", mapdata.get_search),
         Route("/map/alerts.json", mapdata.get_alerts),
-        *alertwork.routes(),
         Route("/map/alerts/{key}.json", mapdata.get_alert),
         Route("/map/alerts/{key}.html", casefile.get_case),
         Route("/map/alerts/{key}/{chip:path}.png", mapdata.get_chip),
