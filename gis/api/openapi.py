@@ -16,8 +16,8 @@ from gis.api.axes import CRS84
 from gis.api.downloads import FORMATS
 from gis.api.filtering import LANGUAGES
 from gis.api.filtering import MOST_LETTERS as WORDS_LETTERS
+from gis.api.jobspaths import CLASSES, execution, job_paths
 from gis.api.ownpaths import TILE_PARAMETERS, own_paths
-from gis.api.processes.jobspaths import CLASSES, execution, job_paths
 from gis.api.providers.features import schema_of
 from gis.api.service import SERVING, Service
 from gis.layers import Layer, Registry
