@@ -115,16 +115,18 @@ class Loading:
                 f"features of layer {layer.id}. Mend the file, or use --mode upsert",
                 layer=layer.id,
             )
+        doubted = self._refused or refused  # rows whose features are to stay as they are
+        # before anything changes: the planner's figures of the table still hold
+        kept = self._kept() if self.head.mode == "full" and doubted else 0
         if self._incoming.straight:
             done = {"new": accepted, "changed": 0, "closed": 0}
         else:
             done = self._carry_out(accepted)
-        doubted = self._refused or refused  # rows whose features are to stay as they are
         figures = {
             "accepted": accepted,
             **done,
             "unchanged": accepted - done["new"] - done["changed"],
-            "kept": self._kept() if self.head.mode == "full" and doubted else 0,
+            "kept": kept,
         }
         self._keep_books(figures, refused)
         assert self.counts is not None  # just made
@@ -298,6 +300,7 @@ def begin(
     """
     doing = pg_errors(f"装载图层 {head.layer.id}", f"load layer {head.layer.id}")
     with doing, store.pool.connection() as conn, conn.transaction() as transaction:
+        conn.execute(query("transaction_writes"))
         newest = lock_layer(conn, head.layer.id, waiting=waiting, longest_wait=longest_wait)
         as_of, features = _place_in_time(head, *newest)
         delivery = _opened(conn, head, as_of)
