@@ -17,9 +17,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from gis.api import (
+    alertwork,
     casefile,
     coordspage,
     documents,
+    editing,
     features,
     health,
     history,
@@ -67,9 +69,12 @@ def create_app(
             Middleware(
                 CORSMiddleware,
                 allow_origins=["*"],
-                allow_methods=["GET", "HEAD", "OPTIONS", "POST"],
+                allow_methods=["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"],
                 allow_headers=["*"],
-                expose_headers=["Content-Crs", "ETag", "Link", "Retry-After", "X-Area-Taken-Km2"],
+                expose_headers=[
+                    *("Content-Crs", "ETag", "Link", "Location"),
+                    *("Retry-After", "X-Area-Taken-Km2"),
+                ],
                 max_age=86_400,
             ),
             Middleware(Gate, access=access),
@@ -121,7 +126,7 @@ def _routes(hot: bool) -> list[Route]:
     get_items = _by_format(features.get_items, pages.get_items, ogc.get_items, hot)
     routes = [
         Route(f"{layer}/items", get_items),
-        Route(f"{layer}/items", ogc.by_post(get_items), methods=["POST"]),
+        *editing.routes(ogc.by_post(get_items)),
         Route(
             f"{layer}/items/{{key}}",
             _by_format(features.get_item, pages.get_item, ogc.get_item, hot),
@@ -134,6 +139,7 @@ def _routes(hot: bool) -> list[Route]:
         Route("/map/counts.json", mapdata.get_counts),
         Route("/map/search.json", mapdata.get_search),
         Route("/map/alerts.json", mapdata.get_alerts),
+        *alertwork.routes(),
         Route("/map/alerts/{key}.json", mapdata.get_alert),
         Route("/map/alerts/{key}.html", casefile.get_case),
         Route("/map/alerts/{key}/{chip:path}.png", mapdata.get_chip),

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import lru_cache
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -12,13 +9,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gis import __version__
+from gis.api.access import caller
+from gis.api.alertwork import due_days
 from gis.api.answers import FOR_EVER, answer, json_answer
 from gis.api.casefile import ALERTS, as_seen, no_alert
 from gis.api.finding import find
-from gis.api.parameters import read_when, single, whole
+from gis.api.parameters import read_when, single, truth, whole
+from gis.api.preconditions import version_tag
 from gis.api.refusals import NotThere, bad_value
 from gis.api.service import Service, service_of
-from gis.change import RuleSet, load_rules
 from gis.errors import ChangeError
 from gis.layers import CodeList, Field, Label, Layer
 from gis.store import Instant, LayerQuery, count, list_deliveries, readings, rows, version_at
@@ -38,6 +37,7 @@ THEMES = (
 DELIVERED = ("id", "layer", "as_of", "received_at", "department", "source", "mode",
              "new", "changed", "closed", "quarantined")  # fmt: skip
 COUNTY = "county"
+ALERTS_ASKED = ("state", "reason", "county", "assignee", "overdue", "limit", "offset")
 SOME_ALERTS, MOST_ALERTS = 200, 5000
 WEEK_H, YEAR_H = 168, 24 * 366
 
@@ -108,16 +108,18 @@ def get_search(request: Request) -> Response:
 
 def get_alerts(request: Request) -> Response:
     """`GET /map/alerts.json`: the work list, most certain first; empty for those who may not see
-    alerts. `state` may be several."""
+    alerts. `state` may be several; `overdue=true`: those past their day."""
     service = service_of(request)
-    given = single(request.query_params, ("state", "reason", "county", "limit", "offset"))
+    given = single(request.query_params, ALERTS_ASKED)
     states = [state for state in given.get("state", "").split(",") if state]
     found = list_alerts(
         service.store,
         states=states or None,
         reason=given.get("reason") or None,
         county=given.get("county") or None,
-        due_days=_due_days(service),
+        assignee=given.get("assignee") or None,
+        overdue=truth("overdue", given.get("overdue", "")),
+        due_days=due_days(service),
     )
     if ALERTS not in service.registry.layers:
         found = []
@@ -127,31 +129,21 @@ def get_alerts(request: Request) -> Response:
     return json_answer(request, {"alerts": page, "total": len(found)})
 
 
-def _due_days(service: Service) -> Mapping[str, int]:
-    """Days to act by state, from the installation's rules; none where it has no rules."""
-    path = service.settings.config / "rules.yml"
-    if not path.is_file():
-        return {}
-    reasons = tuple(service.registry.codelists["alert_reason"].codes)
-    return _rules_of(path, path.stat().st_mtime_ns, reasons).due_days
-
-
-@lru_cache(maxsize=4)
-def _rules_of(path: Path, changed: int, reasons: tuple[str, ...]) -> RuleSet:
-    """`changed` only makes an edited file another one."""
-    return load_rules(path, reasons=reasons)
-
-
 def get_alert(request: Request) -> Response:
     """`GET /map/alerts/{key}.json`: an alert's whole file."""
     key, service = request.path_params["key"], service_of(request)
     if ALERTS not in service.registry.layers:
         raise no_alert(key)
     try:
-        found = show_alert(service.store, int(key) if _is_key(key) else key)
+        number = int(key) if _is_key(key) else key
+        found = show_alert(service.store, number, due_days(service))
     except ChangeError as error:
         raise no_alert(key) from error
-    return json_answer(request, as_seen(found, service.registry))
+    told = as_seen(found, service.registry) | {
+        "etag": version_tag(found["version"]),
+        "may_work": caller(request).officer,
+    }
+    return json_answer(request, told)
 
 
 def get_chip(request: Request) -> Response:

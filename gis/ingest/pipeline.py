@@ -26,6 +26,7 @@ from gis.layers.checks import check
 from gis.layers.keys import key_of
 from gis.layers.nearmiss import column_remarks
 from gis.sources import Delivery, open_delivery
+from gis.sources.columns import objects
 from gis.store import (
     Counts,
     DeliveryHead,
@@ -46,7 +47,8 @@ EDGE_DEG = 0.01  # published county outlines are generalised by some hundred met
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestRequest:
     """What the sender says of a file. `path` may name one layer of a container: FILE|NAME.
-    `as_of`: a date or a time, None = now."""
+    `as_of`: a date or a time, None = now; `facts`: column -> what the sender says of every row,
+    in place of what the file says."""
 
     path: Path
     layer: str
@@ -58,6 +60,7 @@ class IngestRequest:
     encoding: str = "auto"
     dry_run: bool = False
     allow_closing: bool = False
+    facts: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -189,8 +192,8 @@ def ingest(
     city = City(store=store, registry=registry, local=local_frames)
     placement = place(delivery, request.crs, local_frames) or detected(delivery, city)
     refuse_inaccurate(delivery, placement, layer)
-    walk = _Walk(delivery, layer, city, placement, _inside(store, registry, layer))
-    batches = (returned(raw, delivery) for raw in placement.batches(delivery))
+    walk = _Walk(delivery, layer, city, placement, city_area(store, registry, layer))
+    batches = _batches(placement, delivery, request.facts)
     first = next(batches, None)
     if first is None:
         raise SourceError(
@@ -234,6 +237,21 @@ def ingest(
             progress(walk.rows_in - before)
         counts = loading.apply()
     return _report(walk, request, counts, time.monotonic() - started)
+
+
+def _batches(
+    placement: Placement, delivery: Delivery, facts: Mapping[str, object]
+) -> Iterator[RawBatch]:
+    """The rows as they were first sent, with what the sender says."""
+    return (_stated(returned(raw, delivery), facts) for raw in placement.batches(delivery))
+
+
+def _stated(raw: RawBatch, facts: Mapping[str, object]) -> RawBatch:
+    """The batch with what the sender says of every row."""
+    if not facts:
+        return raw
+    said = {name: objects([value] * len(raw)) for name, value in facts.items()}
+    return replace(raw, columns={**raw.columns, **said})
 
 
 def _report(walk: _Walk, request: IngestRequest, counts: Counts, seconds: float) -> LoadReport:
@@ -280,7 +298,7 @@ def _as_of(text: str | None, registry: Registry) -> Instant | None:
     return when
 
 
-def _inside(store: Store, registry: Registry, layer: Layer) -> BaseGeometry | None:
+def city_area(store: Store, registry: Registry, layer: Layer) -> BaseGeometry | None:
     """The city's area, degrees: its administrative areas where they are stored, else the box of
     config/city.yml; None for layers that do not ask."""
     if severity_of(layer, "inside_city") == "off":

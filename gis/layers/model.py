@@ -99,6 +99,7 @@ class Layer:
     carry a latest value (IoT sites); None for all other layers.
     `update_days`: days within which a new delivery is due; None = nobody said.
     `max_closed_share`: what part of its current features a full delivery may end unasked.
+    `editable`: single features may be created, changed and ended over HTTP.
     `solid` tells how the layer is extruded in 3D (`{"extrude": {...}}` or `{"tube": {...}}`).
     """
 
@@ -117,6 +118,7 @@ class Layer:
     latest_of: str | None = None
     update_days: int | None = None
     max_closed_share: float = MAX_CLOSED_SHARE
+    editable: bool = False
     order: int = 100  # drawing order on the map, lowest first
 
     def field(self, name: str) -> Field:

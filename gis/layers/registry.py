@@ -165,6 +165,7 @@ def parse_layer(file: str, doc: Mapping[str, Any], codelists: set[str]) -> Layer
         latest_of=latest_of,
         update_days=_update_days(file, doc.get("update_days")),
         max_closed_share=_share(file, doc.get("max_closed_share", MAX_CLOSED_SHARE)),
+        editable=_truth(file, "editable", doc.get("editable", False)),
         order=int(doc.get("order", 100)),
     )
 
@@ -187,6 +188,12 @@ def _update_days(file: str, value: object) -> int | None:
             file, "update_days", f"{value} 应为 1 至 {LONGEST_DAYS} 的整数天数",
             f"{value} should be whole days from 1 to {LONGEST_DAYS}",
         )  # fmt: skip
+    return value
+
+
+def _truth(file: str, name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise _wrong(file, name, f"{value} 应为 true 或 false", f"{value} should be true or false")
     return value
 
 

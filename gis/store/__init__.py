@@ -2,8 +2,9 @@
 
 from gis.store import deliveries as store_deliveries
 from gis.store.alert_runs import Finding, RunHead, StoredAlert, StoredRun, store_run
+from gis.store.alert_steps import Step, add_photo, take_step, update_alert
 from gis.store.alert_work import alert_stats, assign_alerts, run_known
-from gis.store.alerts import alert_shapes, chip, list_alerts, show_alert, update_alert
+from gis.store.alerts import alert_shapes, chip, list_alerts, show_alert
 from gis.store.cluster import Cluster
 from gis.store.condition import status
 from gis.store.deliveries import Counts, DeliveryHead, Loading, begin
@@ -68,6 +69,9 @@ __all__ = [
     "list_alerts",
     "show_alert",
     "update_alert",
+    "Step",
+    "take_step",
+    "add_photo",
     "chip",
     "alert_shapes",
 ]

@@ -265,4 +265,5 @@ def _run_step(plan: _Plan, run: int, delivery: int) -> dict[str, Any]:
         "who": SYSTEM,
         "run": run,
         "delivery": delivery,
+        "due_on": None,
     }

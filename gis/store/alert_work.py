@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -21,21 +22,31 @@ Life = Mapping[str, Any]
 
 
 def assign_alerts(
-    store: Store, alerts: Sequence[int | str], assignee: str, *, by: str, note: str | None = None
-) -> list[str]:
-    """Give alerts to somebody, all or none; return the numbers of those that were not theirs yet.
+    store: Store, alerts: Sequence[int | str], assignee: str, *, by: str, note: str | None = None,
+    due_on: date | None = None,
+) -> list[str]:  # fmt: skip
+    """Give alerts to somebody, all or none; return the numbers of those that were not theirs yet,
+    by that day.
 
-    alerts: keys or numbers. The state stays, and so does the alert's version: it is a step of the
-    trail. Raises ChangeError where an alert is not there, or `assignee` or `by` is empty."""
+    alerts: keys or numbers; due_on: the day by which they are to do it. The state stays, and so
+    does the alert's version: it is a step of the trail. Raises ChangeError where an alert is not
+    there, or `assignee` or `by` is empty."""
     for zh, en, text in (("受派人", "who is to do it", assignee), ("经办人", "who gave it", by)):
         if not text.strip():
             raise ChangeError(
                 zh=f"缺少{zh}，线索未分派", en=f"{en} is missing; nothing was assigned"
             )
     with store.connection("分派线索", "assign alerts") as conn:
+        conn.execute(query("transaction_writes"))
         layer = stored_layer(conn)
         numbers = [one(conn, layer, key)["alert_id"] for key in alerts]
-        params = {"alerts": numbers, "assignee": assignee, "who": by, "note": note}
+        params = {
+            "alerts": numbers,
+            "assignee": assignee,
+            "who": by,
+            "note": note,
+            "due_on": due_on,
+        }
         return [row["alert_id"] for row in dicts(conn, query("alert_assign", table=TABLE), params)]
 
 

@@ -1,6 +1,6 @@
-"""Alerts: work list, case file, and the steps an officer takes. Each state is a version.
+"""Alerts: work list and case file. Each state is a version (`alert_steps.py` takes the steps).
 
-    update_alert(store, key, "to_check", "派单至东风街道", by="李工")
+    show_alert(store, "ZMD-2024-000001")["next_states"]
 
 Beside the versions of the layer `alerts` stand, never altered: runs, evidence with its pictures,
 and the trail (`alert_runs.py` writes them).
@@ -8,8 +8,8 @@ and the trail (`alert_runs.py` writes them).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from psycopg.types.json import Jsonb
 from gis.errors import ChangeError, UnknownLayer
 from gis.layers.batch import GoodRows
 from gis.layers.model import Field, Label, Layer
-from gis.store.deliveries import DeliveryHead, Loading, begin
+from gis.store.deliveries import Loading
 from gis.store.pool import Store
 from gis.store.queries import layer_table, query
 from gis.store.tables import COLUMN_TYPES, RESERVED
@@ -33,6 +33,7 @@ TABLE = layer_table(LAYER)
 FRAME = "EPSG:4490"
 
 FIRST = "suspected"
+ENTERS = ("raised", "reopened", "state")  # events by which an alert comes into a state
 # 疑似 → 待核查 → 实地核查 → 认定 | 排除 → 责令整改 / 立案 → 整改 → 复核 → 销号. A field check is
 # compulsory (自然资发〔2023〕258号): nothing is confirmed or dismissed without one. A review that
 # fails goes back to rectifying; an order that is not followed becomes a case.
@@ -50,54 +51,6 @@ TRANSITIONS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def update_alert(store: Store, key: int | str, state: str, note: str, by: str) -> dict[str, Any]:
-    """Take an alert one step on, with a note and who did it; return `show_alert` of it.
-
-    key: its number as a feature, or its alert_id. Raises ChangeError where there is no such
-    alert or state, the step is not allowed (the allowed ones are named), note or `by` is empty.
-    """
-    for name, text in (("note", note), ("by", by)):
-        if not text.strip():
-            raise ChangeError(
-                zh=f"缺少{'核查说明' if name == 'note' else '经办人'}（--{name}），线索未改动",
-                en=f"{'a note' if name == 'note' else 'who did it'} (--{name}) is required; the "
-                f"alert is unchanged",
-                missing=name,
-            )
-    with store.reading() as conn:
-        layer = stored_layer(conn)
-        old = one(conn, layer, key)
-    step = f"{old['alert_id']}: {old['state']} → {state}: {note} ({by})"
-    head = DeliveryHead(
-        layer=layer,
-        source=f"gis alerts update {old['alert_id']}",
-        digest=hashlib.sha256(step.encode()).hexdigest(),
-        mode="upsert",
-        frame={"name": FRAME, "accuracy_m": old["accuracy_m"], "how": "declared"},
-        person=by,
-    )
-    with begin(store, head) as loading:
-        old = one(loading.connection, layer, key)  # again, now that the layer is ours
-        _check_step(old, state)
-        row = {name: old[name] for name in layer.field_names} | {"state": state, "note": note}
-        load_rows(loading, layer, [(shapely.from_wkb(old["wkb"]), row)], old["accuracy_m"])
-        loading.apply()
-        add_trail(
-            loading.connection,
-            {
-                "alert_id": old["alert_id"],
-                "event": "state",
-                "from_state": old["state"],
-                "to_state": state,
-                "note": note,
-                "who": by,
-                "run": None,
-                "delivery": loading.delivery,
-            },
-        )
-    return show_alert(store, key)
-
-
 def list_alerts(
     store: Store,
     *,
@@ -113,7 +66,8 @@ def list_alerts(
     """Current alerts, most certain first: key, alert_id, state, kind, reasons (list), score,
     area_m2, area_band_m2, delta_h_m, delta_h_band_m, stage, image_date, county_code,
     parcel_code, note, lon, lat (degrees), assignee, since (when it came into its state), due_on
-    (so many days after that as `due_days` has for the state; None = no day set).
+    (the day a step since has set, else so many days after that as `due_days` has for the state;
+    None = no day set).
     overdue: only those whose day has passed."""
     params = {
         "states": list(states) if states else None,
@@ -129,11 +83,13 @@ def list_alerts(
         return cur.execute(query("alert_list", table=TABLE), params).fetchall()
 
 
-def show_alert(store: Store, key: int | str) -> dict[str, Any]:
-    """Everything about an alert: key, alert_id, place_code, valid_from, assignee, properties,
-    geometry (GeoJSON), next_states, reasons, consulted and skipped of its newest evidence, chips
-    (names), evidence (every run's, newest first), trail (oldest first). Raises ChangeError where
-    there is none."""
+def show_alert(
+    store: Store, key: int | str, due_days: Mapping[str, int] | None = None
+) -> dict[str, Any]:
+    """Everything about an alert: key, version, alert_id, place_code, valid_from, assignee, due_on
+    (as in `list_alerts`), properties, geometry (GeoJSON), next_states, reasons, consulted and
+    skipped of its newest evidence, chips (names), evidence (every run's, newest first), trail
+    (oldest first). Raises ChangeError where there is none."""
     with store.reading() as conn:
         layer = stored_layer(conn)
         row = one(conn, layer, key)
@@ -145,10 +101,12 @@ def show_alert(store: Store, key: int | str) -> dict[str, Any]:
     record = newest["record"] if newest else {}
     return {
         "key": row["key"],
+        "version": row["version_id"],
         "alert_id": row["alert_id"],
         "place_code": row["place_code"],
         "valid_from": row["valid_from"],
         "assignee": next((s["assignee"] for s in reversed(trail) if s["assignee"]), None),
+        "due_on": _due_on(trail, row["state"], due_days or {}),
         "properties": properties | {"reasons": str(row["reasons"]).split(",")},
         "geometry": shapely.geometry.mapping(shapely.from_wkb(row["wkb"])),
         "next_states": list(TRANSITIONS.get(row["state"], ())),
@@ -159,6 +117,22 @@ def show_alert(store: Store, key: int | str) -> dict[str, Any]:
         "evidence": evidence,
         "trail": trail,
     }
+
+
+def _due_on(
+    trail: Sequence[Mapping[str, Any]], state: str, due_days: Mapping[str, int]
+) -> date | None:
+    held = [step for step in trail if step["undone_at"] is None]
+    entered = [s for s in held if s["event"] in ENTERS and s["to_state"] == state]
+    if not entered:
+        return None
+    since: datetime = entered[-1]["at"]
+    given = [s["due_on"] for s in held if s["due_on"] is not None and s["at"] >= since]
+    if given:
+        day: date = given[-1]
+        return day
+    days = due_days.get(state)
+    return None if days is None else since.date() + timedelta(days=days)
 
 
 def chip(store: Store, key: int, name: str, run: int | None = None) -> bytes | None:
@@ -253,22 +227,6 @@ def one(conn: Connection, layer: Layer, key: int | str) -> dict[str, Any]:
             alert=key,
         )
     return found[0]
-
-
-def _check_step(old: Mapping[str, Any], state: str) -> None:
-    allowed = TRANSITIONS.get(old["state"], ())
-    if state in allowed:
-        return
-    ways = "、".join(allowed)
-    raise ChangeError(
-        zh=f"线索 {old['alert_id']} 现为 {old['state']}，不能改为 {state}；"
-        + (f"可改为：{ways}" if allowed else "已结案，再次变化时由检测重新打开"),
-        en=f"alert {old['alert_id']} is {old['state']} and can't become {state}; "
-        + (f"it can become: {', '.join(allowed)}" if allowed else "only a new change reopens it"),
-        alert=old["alert_id"],
-        state=old["state"],
-        allowed=allowed,
-    )
 
 
 def dicts(conn: Connection, statement: Composed, params: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -151,6 +151,7 @@ def add_document(
         "geom": shapely.to_wkb(shapely.force_2d(place.geometry), byte_order=1),
     }  # fmt: skip
     with store.connection("登记文档", "record a document") as conn:
+        conn.execute(query("transaction_writes"))
         conn.execute(
             query("document_add"), {"digest": digest, "media_type": kind[0], "bytes": size}
         )

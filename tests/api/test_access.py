@@ -81,6 +81,11 @@ POSTS = {
 ELSEWHERE = {
     ("DELETE", "/jobs/{job}"): "test_jobs_are_their_owners",
     ("POST", "/signin"): "test_gate.py",
+    **{
+        (method, "/collections/{layer}/items/{key}"): "test_editing.py, test_alertwork.py"
+        for method in ("PUT", "PATCH", "DELETE")
+    },
+    ("POST", "/collections/{layer}/items/{key}/documents"): "test_alertwork.py",
 }
 
 
