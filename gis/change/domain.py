@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 Floats = NDArray[np.float32]
 Vector = NDArray[np.float64]
@@ -117,10 +116,10 @@ def features(colours: Floats) -> Vector | None:
     seen = np.isfinite(colours).all(axis=0)
     if seen.mean() < LEAST_SEEN:
         return None
-    bands = [colours[i][seen].astype(np.float64) / 255.0 for i in range(3)]
-    red, green, blue = bands
-    grey = np.where(seen, colours.mean(axis=0), np.nan) / 255.0
-    grey = np.nan_to_num(grey, nan=float(np.nanmean(grey)))
+    whole = colours if seen.all() else colours[:, seen]
+    red, green, blue = (band.ravel() / np.float32(255.0) for band in whole)
+    grey = colours.mean(axis=0) / np.float32(255.0)
+    grey[~seen] = grey[seen].mean()
     contrast = float(grey.std()) + 1e-3
     texture = _texture(grey)
     away = (grey - grey.mean()) / contrast
@@ -132,11 +131,13 @@ def features(colours: Floats) -> Vector | None:
     ])  # fmt: skip
 
 
-def _texture(grey: NDArray[np.float64]) -> Vector:
+def _texture(grey: Floats) -> Vector:
     """How much neighbours differ, at each of SCALES."""
     found = []
     for scale in SCALES:
-        coarse = ndimage.uniform_filter(grey, scale)[::scale, ::scale] if scale > 1 else grey
+        rows, cols = (n // scale for n in grey.shape)
+        blocks = grey[: rows * scale, : cols * scale].reshape(rows, scale, cols, scale)
+        coarse = blocks.mean(axis=(1, 3))
         across, down = np.diff(coarse, axis=1), np.diff(coarse, axis=0)
         found.append(np.sqrt((across**2).mean() + (down**2).mean()))
-    return np.array(found)
+    return np.array(found, dtype=np.float64)

@@ -212,6 +212,8 @@ def _known(photo: Floats) -> Mask:
 def _whole(photo: Floats) -> Floats:
     """Without NaN: the median of what is seen stands in."""
     seen = _known(photo)
+    if seen.all():
+        return photo
     level = np.median(photo[:, seen], axis=1) if seen.any() else np.full(len(photo), 127.0)
     filled: Floats = np.where(seen[None], photo, level.astype(np.float32)[:, None, None])
     return filled
