@@ -110,7 +110,9 @@ def _ingest_all(
     console: Console, store: Store, registry: Registry, manifest: Manifest
 ) -> list[LoadReport]:
     from gis.ingest import IngestRequest, ingest
+    from gis.ingest.imagery import keep_reported
     from gis.sources import load_local_frames
+    from gis.sources.cogs import FOLDER
 
     local = load_local_frames(console.settings.config / "frames")
     reports = []
@@ -124,7 +126,10 @@ def _ingest_all(
                 mode=delivery.mode,
                 department=delivery.department,
             )
-            reports.append(ingest(store, registry, request, local))
+            report = ingest(store, registry, request, local)
+            folder = console.settings.home / FOLDER
+            keep_reported(report, delivery.path, registry, folder, local)
+            reports.append(report)
             advance(1)
     return reports
 

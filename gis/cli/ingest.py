@@ -60,8 +60,10 @@ def ingest(
       gis ingest 交付目录 --dry-run
     """
     from gis.ingest import IngestRequest, ingest
+    from gis.ingest.imagery import keep_reported
     from gis.layers import load_registry
     from gis.sources import load_local_frames, propose
+    from gis.sources.cogs import FOLDER
     from gis.store import open_store
 
     settings = console.settings
@@ -87,6 +89,7 @@ def ingest(
                 f"another delivery of layer {layer} is under way; waiting in the queue",
             ),
         )  # fmt: skip
+        keep_reported(report, path, registry, settings.home / FOLDER, local)
     console.emit(report.to_json(), table=_table(report))
     if report.quarantined and not console.json and report.delivery is not None:
         console.say(

@@ -19,6 +19,7 @@ COMMANDS = {
     "documents": "gis.cli.documents:documents",
     "quarantine": "gis.cli.quarantine:quarantine",
     "coords": "gis.cli.coords:coords",
+    "imagery": "gis.cli.imagery:imagery",
     "detect": "gis.cli.detect:detect",
     "alerts": "gis.cli.alerts:alerts",
     "site-check": "gis.cli.analysis:site_check",

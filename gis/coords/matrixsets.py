@@ -11,6 +11,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 PIXELS = 256  # a tile's side
 PIXEL_M = 0.00028  # OGC's "standardized rendering pixel"
 RADIUS_M = 6378137.0  # of WGS 84 and of CGCS2000
@@ -18,6 +21,7 @@ DEEPEST = 22
 HALF_WORLD_M = math.pi * RADIUS_M
 METRES_A_DEGREE = HALF_WORLD_M / 180
 
+Floats = NDArray[np.float64]
 Box = tuple[float, float, float, float]
 
 
@@ -60,6 +64,14 @@ class MatrixSet:
         west = x * side - 180
         north, south = (self._latitude(z, row) for row in (y - buffer, y + 1 + buffer))
         return west - buffer * side, south, west + side * (1 + buffer), north
+
+    def lonlat(self, z: int, columns: Floats, rows: Floats) -> tuple[Floats, Floats]:
+        """Longitudes and latitudes, degrees, of places counted in tiles from the north west corner
+        of the world: 3.5 is the middle of column 3."""
+        lon = columns * (360 / self.columns(z)) - 180
+        if self.unit == "degree":
+            return lon, 90 - rows * (360 / self.columns(z))
+        return lon, np.degrees(np.arctan(np.sinh(np.pi * (1 - 2 * rows / self.columns(z)))))
 
     def column_of(self, z: int, lon: float) -> int:
         """The column that holds a longitude in degrees."""

@@ -25,6 +25,7 @@ import numpy as np  # noqa: E402
 import pyogrio  # noqa: E402
 import pyogrio.raw  # noqa: E402
 
+OUTLINE_PIXELS = 1024  # longer side of the mask an image's outline is drawn from
 SAMPLE = 200  # rows whose texts the caller sees before it reads
 LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446
 EXECUTE, READ_FILE, READ_DIR = 1, 4, 8
@@ -306,12 +307,14 @@ def plain(value: Any) -> Any:
 
 
 def raster(request: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-    """What an image says of itself; no pixel is read."""
+    """What an image says of itself, and which of its pixels are valid, seen from afar; no pixel
+    is read of one that has no means to say that some are not."""
     import rasterio
+    from rasterio.enums import MaskFlags
 
     with rasterio.open(request["source"], driver=request["driver"]) as image:
         code = None if image.crs is None else image.crs.to_epsg()
-        return {
+        said = {
             "epsg": code,
             "wkt": None if image.crs is None else image.crs.to_wkt(),
             "transform": list(image.transform)[:6],
@@ -319,8 +322,15 @@ def raster(request: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
             "size": [image.width, image.height],
             "bands": image.count,
             "dtype": str(image.dtypes[0]),
+            "nodata": None if image.nodata is None else str(image.nodata),
             "tags": {str(k): str(v)[:200] for k, v in image.tags().items()},
-        }, []
+        }
+        if all(flags == [MaskFlags.all_valid] for flags in image.mask_flag_enums):
+            return said, []
+        shrink = max(1.0, image.width / OUTLINE_PIXELS, image.height / OUTLINE_PIXELS)
+        shape = max(1, round(image.height / shrink)), max(1, round(image.width / shrink))
+        valid = image.dataset_mask(out_shape=shape) != 0
+        return {**said, "valid": list(shape)}, [np.packbits(valid).tobytes()]
 
 
 OPERATIONS = {"layers": layers, "info": info, "read": read, "raster": raster}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -10,7 +11,9 @@ from typing import Any
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
+import shapely.affinity
+from rasterio.features import shapes
+from rasterio.transform import Affine
 
 from gis.coords import Frame, frame_from_prj, norm_frame
 from gis.errors import SourceError
@@ -20,6 +23,7 @@ from gis.sources.delivery import Delivery, file_digest
 from gis.sources.sandbox import Sandbox
 
 DRIVERS = {"GeoTIFF": "GTiff", "IMG": "HFA", "ASC": "AAIGrid"}
+SPECKLE = 0.001  # of the largest piece of valid pixels: smaller ones draw no outline
 DAY = re.compile(r"(19|20)\d{2}[-_:.]?(0[1-9]|1[0-2])[-_:.]?(0[1-9]|[12]\d|3[01])")
 
 
@@ -62,11 +66,34 @@ def _frame(image: dict[str, Any]) -> Frame | None:
 
 
 def _footprint(image: dict[str, Any]) -> shapely.Polygon:
-    a, b, c, d, e, f = image["transform"]
+    """The outline of the valid pixels, in the frame of the image; one polygon also where they lie
+    in pieces, and without the holes in them."""
     width, height = image["size"]
-    corners: NDArray[np.float64] = np.array([(0, 0), (width, 0), (width, height), (0, height)])
-    x, y = corners.T
-    return shapely.Polygon(np.column_stack([a * x + b * y + c, d * x + e * y + f]))
+    whole = shapely.box(0, 0, width, height)
+    outline = whole if "valid" not in image else _valid_outline(image, whole)
+    matrix = [image["transform"][i] for i in (0, 1, 3, 4, 2, 5)]
+    return shapely.affinity.affine_transform(outline, matrix)
+
+
+def _valid_outline(image: dict[str, Any], whole: shapely.Polygon) -> shapely.Polygon:
+    """In pixels of the image, to within two pixels of the mask."""
+    rows, columns = image["valid"]
+    bits = np.frombuffer(image["data"][0], dtype=np.uint8)
+    valid = np.unpackbits(bits, count=rows * columns).reshape(rows, columns)
+    if valid.all():
+        return whole
+    scale = Affine.scale(image["size"][0] / columns, image["size"][1] / rows)
+    found = shapes(valid, mask=valid.astype(bool), transform=scale)
+    parts = [shapely.Polygon(shape["coordinates"][0]) for shape, _ in found]
+    if not parts:
+        return whole  # nothing in it: the checks of the layer say what becomes of it
+    largest = max(part.area for part in parts)
+    union = shapely.union_all([p for p in parts if p.area > largest * SPECKLE])
+    outline = union if union.geom_type == "Polygon" else union.convex_hull
+    step = max(scale.a, scale.e)
+    filled = shapely.Polygon(shapely.get_exterior_ring(outline))
+    simple: shapely.Polygon = shapely.simplify(filled, 1.5 * step)
+    return simple
 
 
 def _row(image: dict[str, Any], path: Path, frame: Frame | None) -> dict[str, object]:
@@ -78,6 +105,9 @@ def _row(image: dict[str, Any], path: Path, frame: Frame | None) -> dict[str, ob
         "acquired_on": acquired_on(image["tags"].get("TIFFTAG_DATETIME", ""), path.name),
         "gsd_m": round(abs(image["transform"][0]) * (111_320.0 if degrees else 1.0), 4),
         "bands": image["bands"],
+        "dtype": image["dtype"],
+        "nodata": image["nodata"],
+        "sensor": image["tags"].get("SENSOR") or None,
         "frame": frame.name if frame else None,
         "path": path.name,
     }
@@ -88,5 +118,6 @@ def acquired_on(tag: str, name: str) -> date | None:
     for text in (tag, name):
         if found := DAY.search(text):
             digits = re.sub(r"\D", "", found[0])
-            return date(int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
+            with contextlib.suppress(ValueError):  # 30 February
+                return date(int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
     return None
