@@ -22,9 +22,11 @@ from gis.api import (
     coordspage,
     documents,
     editing,
+    events,
     features,
     health,
     history,
+    imagery,
     mapdata,
     maptiles,
     ogc,
@@ -32,6 +34,7 @@ from gis.api import (
     records,
     reports,
     session,
+    stac,
     tilemeta,
     tilesets,
     webfiles,
@@ -44,6 +47,7 @@ from gis.api.offering import PLAIN, offers
 from gis.api.processes import jobs, sitepage
 from gis.api.processes.execution import execute
 from gis.api.service import CONNECTIONS, STATEMENT_TIMEOUT_S, THREADS, Service
+from gis.api.shelf import Shelf
 from gis.api.styles import routes as styles
 from gis.api.tilecache import TileCache
 from gis.api.tileversions import Newest
@@ -89,9 +93,11 @@ def create_app(
     app.router.redirect_slashes = False
     app.state.access = access
     app.state.jobs = jobs.Runner(service)
+    app.state.hub = events.Hub(store)
     app.state.tiles = TileCache()
     app.state.newest = Newest(lambda: versions_at(store, registry.layers.values()))
     app.state.facts = mapdata.Facts()
+    app.state.shelf = Shelf()
     return health.Watch(app)
 
 
@@ -156,15 +162,18 @@ def _routes(hot: bool) -> list[Route]:
     ]
     return (
         records.routes()
+        + imagery.routes()  # before /map/{path}
         + routes
         + history.routes()
         + reports.routes()
         + documents.routes()
+        + events.routes()
         + session.routes()
         + jobs.routes()
         + sitepage.routes()
         + maptiles.routes()
         + tilemeta.routes()
+        + stac.routes()
         + styles.routes()
         + ogc.routes()
     )

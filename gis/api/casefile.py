@@ -62,6 +62,8 @@ EVENTS = {
     "suppressed": ("未再变化", "Unchanged"),
     "state": ("办理", "Step"),
     "assigned": ("分派", "Assigned"),
+    "due": ("限期", "Due date"),
+    "photo": ("现场照片", "Photo"),
 }
 INKS = {
     "planning_permits": "#2f7d4f", "red_lines": "#c92a2a", "parcels": "#b0852f",
@@ -244,9 +246,16 @@ def _step(registry: Registry, step: Mapping[str, Any]) -> dict[str, Any]:
         "from": _code(registry, "alert_state", step["from_state"] or ""),
         "to": _code(registry, "alert_state", step["to_state"] or ""),
         "who": step["who"],
-        "note": " · ".join(text for text in (step["assignee"], step["note"]) if text),
+        "note": " · ".join(text for text in _said(step) if text),
         "undone": step["undone_at"] is not None,
     }
+
+
+def _said(step: Mapping[str, Any]) -> tuple[str | None, ...]:
+    """Who is to do it, the note, the day, where the photo is."""
+    due = None if step["due_on"] is None else f"限期 due {step['due_on']}"
+    paper = None if step["document"] is None else f"/documents/{step['document']}"
+    return step["assignee"], step["note"], due, paper
 
 
 def _sketch(case: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Mapping
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ from gis.errors import ChangeError, ConfigError
 if TYPE_CHECKING:
     from gis.layers import Registry
     from gis.store import Store
+
+
+DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.group("alerts")
@@ -124,16 +128,24 @@ def export(console: Console, out: Path, states: tuple[str, ...], county: str | N
 @click.option("--state", required=True, help="新状态 / the new state")
 @click.option("--note", required=True, help="核查说明 / what was found or ordered")
 @click.option("--by", help="经办人，默认当前用户 / who did it, default: this user")
-def update(console: Console, alert: str, state: str, note: str, by: str | None) -> None:
+@click.option("--assignee", help="下一步由谁办 / who is to do what comes next")
+@click.option("--due", type=DAY, help="下一步的期限，默认按规则 / its day, default: by the rules")
+def update(
+    console: Console, alert: str, state: str, note: str, by: str | None,
+    assignee: str | None, due: datetime | None,
+) -> None:  # fmt: skip
     """把线索推进一步，留下说明和经办人 / take an alert one step on, with a note.
 
     \b
     示例 / example:  gis alerts update ZMD-2024-000001 --state to_check --note 派单至东风街道
     """
-    from gis.store import open_store, update_alert
+    from gis.store import Step, open_store, take_step
 
+    step = Step(
+        by=by or getpass.getuser(), note=note, state=state, assignee=assignee, due_on=_day(due)
+    )
     with open_store(console.settings) as store:
-        found = update_alert(store, alert, state, note, by or getpass.getuser())
+        found = take_step(store, alert, step)
     console.emit(found, text=_case(found))
 
 
@@ -144,9 +156,10 @@ def update(console: Console, alert: str, state: str, note: str, by: str | None) 
 @click.option("--state", "states", multiple=True, help="其中该状态的 / those in this state")
 @click.option("--note", help="说明 / a note")
 @click.option("--by", help="经办人，默认当前用户 / who gives it, default: this user")
+@click.option("--due", type=DAY, help="期限 / the day by which they are to do it")
 def assign(
     console: Console, assignee: str, given: tuple[str, ...], county: str | None,
-    states: tuple[str, ...], note: str | None, by: str | None,
+    states: tuple[str, ...], note: str | None, by: str | None, due: datetime | None,
 ) -> None:  # fmt: skip
     """把线索分派给某人 / give alerts to somebody: those named, or all of a county or state.
 
@@ -167,7 +180,7 @@ def assign(
     who = by or getpass.getuser()
     with open_store(settings) as store:
         chosen = given or [a["key"] for a in list_alerts(store, states=states, county=county)]
-        done = assign_alerts(store, list(chosen), assignee, by=who, note=note)
+        done = assign_alerts(store, list(chosen), assignee, by=who, note=note, due_on=_day(due))
     console.emit(
         {"assignee": assignee, "assigned": done},
         text=f"分派给 {assignee}：{len(done)} 条 / {len(done)} alerts assigned\n" + "\n".join(done),
@@ -189,6 +202,10 @@ def stats(console: Console) -> None:
     with open_store(console.settings) as store:
         found = alert_stats(store, due_days=_due_days(console, registry))
     console.emit(found, table=_stats_table(found))
+
+
+def _day(moment: datetime | None) -> date | None:
+    return None if moment is None else moment.date()
 
 
 def _due_days(console: Console, registry: Registry) -> Mapping[str, int]:
@@ -276,6 +293,10 @@ def _case(found: dict[str, Any]) -> str:
         change = f"{step['from_state'] or ''} → {step['to_state']}"
         if step["event"] == "assigned":
             change = f"→ {step['assignee']}"
+        if step["due_on"]:
+            change += f" ≤ {step['due_on']}"
+        if step["document"]:
+            change = f"文档 document {step['document']}"
         undone = " (已撤销 undone)" if step["undone_at"] else ""
         lines.append(
             f"  {step['at']:%Y-%m-%d %H:%M} {step['event']} {change} {step['who']}"

@@ -1,11 +1,14 @@
 /** The server's routes. Every failure is a `Failure` that can be shown to a person. */
 
 import type {
+  AlertFigures,
   AlertFile,
   AlertRow,
+  AlertStep,
   Config,
   Item,
   Label,
+  LiveStep,
   Paper,
   Readings,
   SearchAnswer,
@@ -68,6 +71,27 @@ export const siteCheck = (inputs: Record<string, unknown>): Promise<SiteAnswer> 
 
 export const alertFile = (key: number): Promise<AlertFile> => ask(`/map/alerts/${key}.json`);
 
+/** Take an alert on from the version it was read in. */
+export const stepAlert = (file: AlertFile, step: AlertStep): Promise<AlertFile> =>
+  ask(`/collections/alerts/items/${file.key}`, {}, undefined, JSON.stringify({ properties: step }), {
+    method: "PATCH",
+    headers: { "Content-Type": "application/merge-patch+json", "If-Match": file.etag },
+  });
+
+export const sendPhoto = (alert: number, photo: File, title: string | null): Promise<Paper> =>
+  ask(`/collections/alerts/items/${alert}/documents`, { name: photo.name, title }, undefined, photo);
+
+export const alertFigures = async (): Promise<AlertFigures> =>
+  (await ask<{ total: AlertFigures }>("/map/alerts/stats.json")).total;
+
+/** Be told of every step of an alert, for as long as the page is open. */
+export function watchAlerts(told: (step: LiveStep) => void): void {
+  const stream = new EventSource("/live");
+  stream.addEventListener("alert", (event) => told(JSON.parse((event as MessageEvent<string>).data) as LiveStep));
+  // Left open, it would be an error of the page that goes.
+  addEventListener("pagehide", () => stream.close());
+}
+
 export interface AlertFilter {
   state: string;
   reason: string;
@@ -116,20 +140,22 @@ export function firstPosition(geometry: GeoJSON.Geometry | null): [number, numbe
   return inner as [number, number];
 }
 
-/** One answer of the server; with a `body` it is asked by POST. */
+/** One answer of the server; with a `body` it is asked by POST, or as `more` says. */
 export async function ask<T>(
   path: string,
   params: Record<string, string | null> = {},
   signal?: AbortSignal,
   body?: string | Blob,
+  more: { method?: string; headers?: Record<string, string> } = {},
 ): Promise<T> {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(params)) if (value) query.set(name, value);
   const address = `${path}${query.size ? `?${query}` : ""}`;
   let response: Response;
   try {
-    const sending = body === undefined ? {} : { method: "POST", body };
-    response = await fetch(address, { headers: { Accept: "application/json" }, signal: signal ?? null, ...sending });
+    const sending = body === undefined ? {} : { method: more.method ?? "POST", body };
+    const headers = { Accept: "application/json", ...more.headers };
+    response = await fetch(address, { headers, signal: signal ?? null, ...sending });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Failure(0, text("unreachable"));

@@ -154,6 +154,9 @@ export interface AlertRow {
   county_code: string | null;
   parcel_code: string | null;
   note: string | null;
+  assignee?: string | null;
+  /** The day by which the next step is due, ISO; null = none is set. */
+  due_on?: string | null;
   lon: number;
   lat: number;
 }
@@ -176,12 +179,15 @@ export interface Consulted {
 
 export interface TrailStep {
   at: string;
-  event: "raised" | "again" | "reopened" | "suppressed" | "state" | "assigned";
+  event: "raised" | "again" | "reopened" | "suppressed" | "state" | "assigned" | "due" | "photo";
   from_state: string | null;
   to_state: string | null;
   note: string | null;
   who: string;
   assignee?: string | null;
+  due_on?: string | null;
+  /** Number of the photo's document. */
+  document?: number | null;
   run: number | null;
   undone_at: string | null;
 }
@@ -205,11 +211,49 @@ export interface AlertFile {
   valid_from: string;
   properties: Omit<AlertRow, "lon" | "lat" | "key"> & Record<string, unknown>;
   geometry: GeoJSON.Geometry;
+  /** Goes back with the next step, so that nobody's work is overwritten. */
+  etag: string;
+  may_work: boolean;
+  next_states: string[];
+  assignee: string | null;
+  due_on: string | null;
   reasons: Reason[];
   consulted: Consulted[];
   chips: string[];
   evidence: Evidence[];
   trail: TrailStep[];
+}
+
+/** What an officer does about an alert; what is left out stays. */
+export interface AlertStep {
+  state?: string;
+  note?: string;
+  assignee?: string;
+  due_on?: string;
+}
+
+/** How far the work on alerts has come. */
+export interface AlertFigures {
+  found: number;
+  checked: number;
+  confirmed: number;
+  dismissed: number;
+  closed: number;
+  open: number;
+  overdue: number;
+  days_to_close: number | null;
+  confirmed_share: number | null;
+}
+
+/** A step of some alert, as `/live` tells it. */
+export interface LiveStep {
+  id: number;
+  alert_id: string;
+  key: number | null;
+  event: TrailStep["event"];
+  to_state: string | null;
+  lon: number | null;
+  lat: number | null;
 }
 
 export interface Readings {

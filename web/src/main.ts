@@ -2,8 +2,8 @@
 
 import "./styles.css";
 
-import { config as fetchConfig, counts, item } from "./api";
-import type { Config, SearchResult } from "./contract";
+import { config as fetchConfig, counts, item, watchAlerts } from "./api";
+import type { Config, LiveStep, SearchResult } from "./contract";
 import { h } from "./dom";
 import { say, setLang, text } from "./i18n";
 import { homeView, knownLayers, usualLayers, viewOfBox } from "./layersets";
@@ -22,6 +22,7 @@ import { SolidSwitch } from "./solidswitch";
 import { fromHash, Store, type State } from "./state";
 
 const NEAR_ZOOM = 17;
+const TOGETHER_MS = 250;
 const ALERT_ZOOM = 17.5;
 const NEAREST = 18.5;
 
@@ -134,6 +135,24 @@ function start(app: HTMLElement, config: Config): void {
       const shown = new Set(store.state.layers).add(layer);
       store.set({ layers: shown, selected: { layer, id }, panel: "card" });
     } else flat.show({ type: "Point", coordinates: [result.lon, result.lat] });
+  }
+
+  // Who may not see alerts has no such layer.
+  if (config.layers.some((layer) => layer.id === "alerts")) {
+    let steps: LiveStep[] = [];
+    const show = (): void => {
+      alerts.told(new Set(steps.map(({ key }) => key)));
+      flat.reload("alerts");
+      if (steps.some(({ event }) => event === "raised" || event === "reopened")) {
+        notices.brief(text("new_alert"));
+        void recount(store.state.date);
+      }
+      steps = [];
+    };
+    watchAlerts((step) => {
+      if (steps.length === 0) setTimeout(show, TOGETHER_MS); // a detection tells of hundreds
+      steps.push(step);
+    });
   }
 
   store.on(["date"], ({ date }) => void recount(date));

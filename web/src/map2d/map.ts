@@ -185,6 +185,13 @@ export class FlatMap {
     });
   }
 
+  /** Ask for a layer's features again: some have changed. */
+  reload(id: string): void {
+    const { date } = this.store.state;
+    void this.placeMarks(date);
+    this.map.getSource<VectorTileSource>(id)?.setTiles([tileAddress(id, date)]);
+  }
+
   /** Put the view where the state has it (after 3D, or from a link). */
   moveTo(view: View): void {
     this.following = true;

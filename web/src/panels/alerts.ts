@@ -5,8 +5,9 @@ import { copy } from "../clipboard";
 import type { AlertFile, AlertRow, Config, Field, Layer, Reason, Scalar, TrailStep } from "../contract";
 import { h, icon, ICONS } from "../dom";
 import * as format from "../format";
-import { isTextKey, say, words } from "../i18n";
+import { isTextKey, say, text, words } from "../i18n";
 import type { Store } from "../state";
+import { AlertWork, alertFiguresList } from "./alertwork";
 import { swipe } from "./swipe";
 import { failedLine, skeleton, type Notices } from "./notices";
 import { titleOf } from "./card";
@@ -26,6 +27,7 @@ export class AlertsPanel {
   private filter: AlertFilter = NO_FILTER;
   private turn = 0;
   private stale = true;
+  private work: AlertWork | null = null;
 
   constructor(
     private readonly config: Config,
@@ -45,6 +47,23 @@ export class AlertsPanel {
     const from = at < 0 && by < 0 ? 0 : at;
     const next = this.rows[(from + by + this.rows.length) % this.rows.length];
     if (next) this.open(next);
+  }
+
+  /** Steps were taken, here or elsewhere: show them, unless somebody is writing. */
+  told(keys: ReadonlySet<number | null>): void {
+    this.stale = true;
+    const open = this.selected();
+    if ((open !== null && !keys.has(open)) || this.work?.busy) return;
+    // where the server is gone, the next step will say so
+    if (open !== null && this.work?.dirty) this.warn(open, this.work).catch(() => undefined);
+    else void this.render();
+  }
+
+  /** Somebody is writing: what they see stays, and they are told if it holds no more. */
+  private async warn(key: number, work: AlertWork): Promise<void> {
+    const { trail } = await alertFile(key);
+    if (this.work !== work || trail.length === work.file.trail.length) return;
+    this.notices.show("alert", text("work_changed"), "info", () => void this.render());
   }
 
   /** The list, fetched again if the date or the filter has changed. */
@@ -75,6 +94,10 @@ export class AlertsPanel {
       const key = this.selected();
       const file = key === null ? null : await alertFile(key);
       if (turn !== this.turn) return;
+      const before = this.work?.file.key === file?.key ? this.work : null;
+      this.work = file?.may_work && this.store.state.date === null ? this.workOn(file) : null;
+      if (before) this.work?.takeOver(before);
+      this.notices.clear("alert");
       this.element.replaceChildren(...(file ? this.caseFile(file, rows) : this.workList(rows)));
       if (file) this.actions.mark(file.geometry);
     } catch (error) {
@@ -83,6 +106,13 @@ export class AlertsPanel {
     } finally {
       clearTimeout(waiting);
     }
+  }
+
+  private workOn(file: AlertFile): AlertWork {
+    return new AlertWork(file, this.config, this.notices, () => {
+      [this.stale, this.work] = [true, null];
+      void this.render();
+    });
   }
 
   // --- the list ------------------------------------------------------------------------------
@@ -104,6 +134,7 @@ export class AlertsPanel {
       rows.length
         ? h("ol", { class: "alert-list" }, ...rows.map((row) => this.line(row)))
         : h("p", { class: "empty" }, words(none)),
+      ...(this.store.state.date ? [] : [alertFiguresList()]),
     ];
   }
 
@@ -205,6 +236,7 @@ export class AlertsPanel {
         ...this.grounds(file),
         ...this.versionsConsulted(file),
         ...this.trail(file),
+        this.work?.element ?? "",
         this.detection(file),
       ),
     ];
@@ -242,7 +274,7 @@ export class AlertsPanel {
     return h("figure", {}, h("img", { src: chipAddress(key, name), alt: title, loading: "lazy" }), h("figcaption", {}, title));
   }
 
-  private measures({ properties, place_code, geometry }: AlertFile): HTMLElement {
+  private measures({ properties, place_code, geometry, assignee, due_on }: AlertFile): HTMLElement {
     const band = properties.area_band_m2;
     const rows: [string, string][] = [
       [words("area"), format.area(properties.area_m2) + (band ? ` (± ${format.number(band, 1)} m²)` : "")],
@@ -253,6 +285,8 @@ export class AlertsPanel {
       [words("county"), this.county(properties.county_code)],
       [words("parcel"), properties.parcel_code ?? "—"],
       [words("place_code"), place_code ?? "—"],
+      ...(assignee ? [[words("work_assignee"), assignee] as [string, string]] : []),
+      ...(due_on ? [[words("work_due"), due_on] as [string, string]] : []),
     ];
     const list = h("dl", { class: "fields" }, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
     const position = format.degrees(...centre(geometry));
@@ -319,14 +353,16 @@ export class AlertsPanel {
 
   private trailStep(step: TrailStep): HTMLElement {
     const [from, to] = [step.from_state, step.to_state].map((code) => (code ? this.coded("state", code) : null));
-    const plain = step.event === "assigned" ? `${words("assigned")} ${step.assignee ?? "—"}` : words(step.event);
-    const what = step.event === "state" ? `${from ?? ""} → ${to ?? ""}` : plain;
+    const plain = step.event === "assigned" ? `${words("assigned")} ${step.assignee ?? "—"}` : words(step.event === "state" ? "state" : step.event);
+    const due = step.due_on ? ` · ${words("due")} ${step.due_on}` : "";
+    const what = (step.event === "state" ? `${from ?? ""} → ${to ?? ""}` : plain) + (step.event === "due" ? ` ${step.due_on ?? ""}` : due);
     return h(
       "li",
       {},
       h("span", { class: "spread" }, h("b", {}, what), h("span", { class: "fine" }, format.minute(step.at, this.config.city.timezone))),
       h("span", { class: "fine" }, step.who + (step.undone_at ? ` ${words("undone")}` : "")),
       step.note ? h("p", {}, step.note) : null,
+      step.document ? h("a", { href: `/documents/${step.document}`, download: true }, h("img", { class: "thumbnail", src: `/documents/${step.document}`, alt: step.note ?? words("photo"), loading: "lazy" })) : null,
     );
   }
 
