@@ -16,6 +16,7 @@ JSON, GEOJSON, HTML = "application/json", "application/geo+json", "text/html; ch
 LD_JSON, JSON_FG = "application/ld+json", "application/vnd.ogc.fg+json"
 CHECK_AGAIN = "no-cache"  # keep it, but ask whether it still holds
 FOR_EVER = "public, max-age=31536000, immutable"
+PACKED_ALREADY = (b"\x89PNG", b"RIFF")  # how PNG and WebP begin
 WORTH_PACKING = 900  # bytes; below it gzip costs more than it saves
 # Our pages hold no script and load nothing: whatever a department's data says, it stays text.
 POLICY = (
@@ -39,7 +40,7 @@ class Packed:
 
 def pack(body: bytes) -> Packed:
     """The body with its ETag, packed where that is worth it."""
-    zipped = len(body) >= WORTH_PACKING
+    zipped = len(body) >= WORTH_PACKING and not body.startswith(PACKED_ALREADY)
     return Packed(gzip.compress(body, 1, mtime=0) if zipped else body, _tag(body), zipped)
 
 

@@ -79,15 +79,15 @@ def get_tilesets(request: Request) -> Response:
     here = f"{base}{request.url.path}"
     document = {
         "links": [
-            _link("self", JSON, f"{here}?f=json", "JSON"),
-            _link("alternate", HTML, f"{here}?f=html", "HTML"),
+            link("self", JSON, f"{here}?f=json", "JSON"),
+            link("alternate", HTML, f"{here}?f=html", "HTML"),
         ],
         "tilesets": [
             _summary(service, base, f"{here}/{grid.id}", grid, layers, asked)
             for grid in MATRIX_SETS.values()
         ],
     }
-    return _respond(request, document)
+    return respond(request, document)
 
 
 def get_tileset(request: Request) -> Response:
@@ -105,12 +105,12 @@ def get_tileset(request: Request) -> Response:
     found = _summary(service, base, here, grid, layers, asked)
     found |= {
         "layers": [_vector_layer(service, layer, asked) for layer in layers],
-        "tileMatrixSetLimits": _limits(grid, bounds),
+        "tileMatrixSetLimits": limits(grid, bounds),
         "boundingBox": {
             "lowerLeft": list(bounds[:2]), "upperRight": list(bounds[2:]), "crs": CRS84,
         },
     }  # fmt: skip
-    return _respond(request, found)
+    return respond(request, found)
 
 
 def get_matrix_sets(request: Request) -> Response:
@@ -120,18 +120,18 @@ def get_matrix_sets(request: Request) -> Response:
         {
             "id": grid.id,
             "title": TITLES[grid.id],
-            "uri": _uri(base, grid),
+            "uri": uri(base, grid),
             "crs": f"{EPSG}{grid.epsg}",
-            "links": [_link("self", JSON, _definition(base, grid), grid.id)],
+            "links": [link("self", JSON, definition(base, grid), grid.id)],
         }
         for grid in MATRIX_SETS.values()
     ]
-    return _respond(request, {"tileMatrixSets": found})
+    return respond(request, {"tileMatrixSets": found})
 
 
 def get_matrix_set(request: Request) -> Response:
     """`GET /tileMatrixSets/{grid}`: its definition."""
-    return _respond(
+    return respond(
         request, matrix_set_document(read_grid(request.path_params["grid"]), _base(request))
     )
 
@@ -145,7 +145,7 @@ def matrix_set_document(grid: MatrixSet, base: str) -> dict[str, Any]:
     document: dict[str, Any] = {
         "id": grid.id,
         "title": TITLES[grid.id],
-        "uri": _uri(base, grid),
+        "uri": uri(base, grid),
         "crs": f"{EPSG}{grid.epsg}",
         "orderedAxes": ["X", "Y"] if metric else ["Lat", "Lon"],
     }
@@ -192,19 +192,19 @@ def _summary(
 
     place = f"{here}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}{asking('mvt')}"
     links = [
-        _link("self", JSON, here + asking("json"), "JSON"),
-        _link("alternate", HTML, here + asking("html"), "HTML"),
-        _link("item", MVT, place, "MVT") | {"templated": True},
-        _link(f"{REL}tiling-scheme", JSON, _definition(base, grid), grid.id),
+        link("self", JSON, here + asking("json"), "JSON"),
+        link("alternate", HTML, here + asking("html"), "HTML"),
+        link("item", MVT, place, "MVT") | {"templated": True},
+        link(f"{REL}tiling-scheme", JSON, definition(base, grid), grid.id),
     ]
     if grid is WEB_MERCATOR:
-        links.append(_link("describedby", TILEJSON_NAME, here + asking("tilejson"), "TileJSON"))
+        links.append(link("describedby", TILEJSON_NAME, here + asking("tilejson"), "TileJSON"))
     return {
         "title": f"{_title(service, layers)} · {grid.id}",
         "dataType": "vector",
         "crs": f"{EPSG}{grid.epsg}",
         "tileMatrixSetId": grid.id,
-        "tileMatrixSetURI": _uri(base, grid),
+        "tileMatrixSetURI": uri(base, grid),
         "links": links,
     }
 
@@ -255,7 +255,7 @@ def _bounds(facts: Facts, service: Service, layers: Sequence[Layer]) -> Box:
     return min(sides[0]), min(sides[1]), max(sides[2]), max(sides[3])
 
 
-def _limits(grid: MatrixSet, bounds: Box) -> list[dict[str, Any]]:
+def limits(grid: MatrixSet, bounds: Box) -> list[dict[str, Any]]:
     """At each level the rows and columns that hold the data."""
     west, south, east, north = bounds
     found = []
@@ -286,15 +286,18 @@ def _query(here: str, layers: Sequence[Layer], asked: TilesAsked, form: str) -> 
     return urlencode(words, safe=",/:", quote_via=quote)
 
 
-def _definition(base: str, grid: MatrixSet) -> str:
+def definition(base: str, grid: MatrixSet) -> str:
+    """Address of the definition of a tile matrix set."""
     return f"{base}/tileMatrixSets/{grid.id}?f=json"
 
 
-def _uri(base: str, grid: MatrixSet) -> str:
+def uri(base: str, grid: MatrixSet) -> str:
+    """Name of a tile matrix set: the standard's where it has one."""
     return URIS.get(grid.id, f"{base}/tileMatrixSets/{grid.id}")
 
 
-def _link(rel: str, media: str, href: str, title: str) -> dict[str, Any]:
+def link(rel: str, media: str, href: str, title: str) -> dict[str, Any]:
+    """A link of an OGC document."""
     return {"rel": rel, "type": media, "title": title, "href": href}
 
 
@@ -302,7 +305,8 @@ def _base(request: Request) -> str:
     return base_url(request, service_of(request).settings.public_url)
 
 
-def _respond(request: Request, document: dict[str, Any]) -> Response:
+def respond(request: Request, document: dict[str, Any]) -> Response:
+    """The document as JSON, or as a page where a browser asks."""
     if wants_html(request):
         body = page("document.html", document, request).encode()
         return answer(request, body, HTML, cache=CATALOGUE)
