@@ -15,6 +15,8 @@ from gis.layers import City, Field, Layer, Registry
 from gis.store.filters import Call, Literal, Node, Property, Values, moved
 from gis.store.filters_json import parse_json
 from gis.store.filters_text import parse_text
+from gis.store.latest import FIGURES
+from gis.store.query import WITH_TIMES
 
 FILTER = ("filter", "filter-lang", "filter-crs")
 # cql-text is what GDAL looks for and sends, by the name that the draft had
@@ -71,6 +73,31 @@ def read_words(text: str | None, layer: Layer, registry: Registry) -> Node | Non
         )
     fields = [f for f in layer.fields if f.type in ("text", "code")]
     return _any(found for word in words for f in fields for found in _holds(f, word, registry))
+
+
+def computed(layer: Layer) -> tuple[str, ...]:
+    """What a filter may name of the layer besides its fields and its geometry."""
+    return ("id", *WITH_TIMES, *(FIGURES if layer.latest_of else ()))
+
+
+def read_same(given: Mapping[str, str], layer: Layer) -> Node | None:
+    """`id=5`, `valid_to=`: as by a field, where what is computed has that value, or none.
+    Raises Refused."""
+    return both(*(_same(name, given[name]) for name in computed(layer) if name in given))
+
+
+def _same(name: str, text: str) -> Node:
+    if not text:
+        return Call("isnull", (Property(name),))
+    value: str | int | float = text
+    try:
+        if name == "id":
+            value = int(text) if len(text) < 19 else -1
+        elif name == "latest_value":
+            value = float(text)
+    except ValueError:
+        raise bad_value(name, text, "应为数字", "it is a number") from None
+    return Call("=", (Property(name), Literal(value)))
 
 
 def both(*conditions: Node | None) -> Node | None:

@@ -112,7 +112,6 @@ def routes() -> list[Route]:
     """Every address of the standard that is pygeoapi's to answer."""
     one = "/collections/{layer}"
     process = _route(processes.describe_processes, None, "process")
-    collections = _route(_collections, "collections.html")
     linked, plain = ("json", "html", "jsonld"), ("json", "html")
     return [
         Route("/", offers(_route(_landing, "landing.html"), *linked, known=PLAIN)),

@@ -14,11 +14,14 @@ from pygeoapi.openapi import get_oas_30
 
 from gis.api.axes import CRS84
 from gis.api.downloads import FORMATS
-from gis.api.filtering import LANGUAGES
+from gis.api.editingpaths import CLASSES as EDITING_CLASSES
+from gis.api.editingpaths import add_editing
+from gis.api.filtering import LANGUAGES, computed
 from gis.api.filtering import MOST_LETTERS as WORDS_LETTERS
 from gis.api.jobspaths import CLASSES, execution, job_paths
 from gis.api.ownpaths import TILE_PARAMETERS, own_paths
 from gis.api.providers.features import schema_of
+from gis.api.records import CLASSES as RECORD_CLASSES
 from gis.api.service import SERVING, Service
 from gis.layers import Layer, Registry
 from gis.store.filters import MOST_LETTERS
@@ -56,7 +59,10 @@ FILTER_CLASSES = tuple(
 )
 JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 # Conformance classes that pygeoapi declares and we do not offer (yet), or not by its reader.
-NOT_OURS = ("cql2", "ogcapi-features-4", "ogcapi-records", "coverage", "conf/callback")
+NOT_OURS = (
+    *("advanced-property-roles", "cql2", "ogcapi-features-4", "ogcapi-records", "coverage"),
+    "conf/callback",
+)
 DATETIME = {
     "name": "datetime",
     "in": "query",
@@ -164,6 +170,28 @@ EXCEPTION = {
         name: {"type": "string"} for name in ("type", "code", "description", "zh", "en")
     },
 }
+LIMIT: dict[str, Any] = {
+    "name": "limit",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 100},
+}
+FORM_PLAIN: dict[str, Any] = {
+    "name": "f",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "string", "enum": ["json", "html"], "default": "json"},
+}
+# last part of a path -> what pygeoapi would read there; where there is no JSON-LD
+NOT_READ = {"queryables": ("properties", "profile"), "openapi": ("ui",)}
+PLAIN_PATHS = ("openapi", "conformance", "queryables", "schema", "tiles")
+ITEM_PROPERTIES: dict[str, Any] = {
+    "name": "properties",
+    "in": "query",
+    "required": False,
+    "description": "Only these fields, with commas. 只要这些字段，逗号分隔",
+    "schema": {"type": "string"},
+}
 # last part of an outside reference -> what stands for it here
 PARAMETERS = {
     "featureId": FEATURE_ID,
@@ -172,7 +200,7 @@ PARAMETERS = {
     **{
         name: {"name": name, "in": "path", "required": True, "schema": {"type": kind}}
         for name, kind in (
-            *(("tileMatrixSetId", "string"), ("tileMatrix", "integer")),
+            *(("tileMatrixSetId", "string"), ("tileMatrix", "string")),
             *(("tileRow", "integer"), ("tileCol", "integer")),
         )
     },
@@ -205,7 +233,10 @@ def openapi_document(service: Service, base: str) -> dict[str, Any]:
     document["components"]["schemas"]["exception"] = EXCEPTION
     document["components"]["securitySchemes"] = SECURITY
     document["security"] = [{}, *({name: []} for name in SECURITY)]  # {}: public layers need none
-    document["components"]["parameters"] |= FILTERING | PAGING
+    document["components"]["parameters"] |= FILTERING | PAGING | {"f-plain": FORM_PLAIN}
+    for layer in service.registry.layers.values():
+        _add_computed(paths[f"/collections/{layer.id}/items"], layer)
+    add_editing(paths, service.registry)
     closed = _closed(document)
     assert isinstance(closed, dict)
     return closed
@@ -214,28 +245,40 @@ def openapi_document(service: Service, base: str) -> dict[str, Any]:
 def conformance(document: dict[str, Any]) -> dict[str, Any]:
     """pygeoapi's list without what this server does not do."""
     kept = [uri for uri in document["conformsTo"] if not any(word in uri for word in NOT_OURS)]
-    return document | {"conformsTo": sorted({*kept, *CLASSES, *FILTER_CLASSES})}
+    ours = {*CLASSES, *FILTER_CLASSES, *RECORD_CLASSES, *EDITING_CLASSES}
+    return document | {"conformsTo": sorted({*kept, *ours})}
+
+
+def _add_computed(operations: dict[str, Any], layer: Layer) -> None:
+    more = [
+        {"name": name, "in": "query", "required": False, "schema": schema}
+        for name, schema in _computed(layer).items()
+    ]
+    for operation in operations.values():
+        operation["parameters"] = [*operation.get("parameters", []), *more]
+
+
+def _computed(layer: Layer) -> dict[str, dict[str, Any]]:
+    """Name -> schema of what a filter may name besides the fields."""
+    known = {
+        "id": {"title": "编号 / Number", "type": "integer", "x-ogc-role": "id"},
+        "valid_from": _moment("有效自 / Valid from"),
+        "valid_to": _moment("有效至 / Valid to"),
+        "latest_value": {"title": "最新值 / Latest value", "type": "number"},
+        "latest_time": _moment("最新时间 / Latest time"),
+    }
+    return {name: known[name] for name in computed(layer)}
+
+
+def _moment(title: str) -> dict[str, Any]:
+    return {"title": title, "type": "string", "format": "date-time"}
 
 
 def queryables(document: dict[str, Any], layer: Layer, registry: Registry) -> dict[str, Any]:
     """pygeoapi's list with titles and codes, and what else a filter may name."""
-    times = {
-        name: {"title": title, "type": "string", "format": "date-time"}
-        for name, title in (
-            ("valid_from", "有效自 / Valid from"),
-            ("valid_to", "有效至 / Valid to"),
-        )
-    }
-    named = {
-        "id": {"title": "编号 / Number", "type": "integer", "x-ogc-role": "id"},
-        **{field.name: schema_of(field, registry) for field in layer.fields},
-        **times,
-    }
-    if layer.latest_of:
-        named["latest_value"] = {"title": "最新值 / Latest value", "type": "number"}
-        named["latest_time"] = {
-            "title": "最新时间 / Latest time", "type": "string", "format": "date-time",
-        }  # fmt: skip
+    fields = {field.name: schema_of(field, registry) for field in layer.fields}
+    found = _computed(layer)
+    named = {"id": found.pop("id"), **fields, **found}
     geometry = {"geometry": document["properties"]["geometry"]}
     return document | {
         "$schema": JSON_SCHEMA, "properties": geometry | named, "additionalProperties": False,
@@ -249,7 +292,7 @@ def _make_true(path: str, operations: dict[str, Any]) -> None:
         return
     operations.pop("post", None)
     get = operations.get("get", {})
-    parameters = get.get("parameters", [])
+    parameters = _offered(path, get.get("parameters", []))
     if path.endswith("/items"):
         parameters += [
             DATETIME,
@@ -263,6 +306,8 @@ def _make_true(path: str, operations: dict[str, Any]) -> None:
                 parameter["schema"]["enum"] = ["json", "html", "jsonfg", "jsonld", *FORMATS]
     elif path.endswith(("/items/{featureId}", "/{tileCol}")):
         parameters.append(DATETIME)
+        if path.endswith("Id}"):
+            parameters += [_shared("skipGeometry"), ITEM_PROPERTIES]
         if path.endswith("/{tileCol}"):
             parameters += [*map(_shared, FILTERING), *TILE_PARAMETERS]
     elif path.endswith("/tiles"):
@@ -278,6 +323,19 @@ def _make_true(path: str, operations: dict[str, Any]) -> None:
             "parameters": [p for p in also if not any(_names(p, n) for n in FILTERING)],
             "responses": get["responses"],
         }
+
+
+def _offered(path: str, parameters: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without what pygeoapi reads only on other servers, and with the formats there are here."""
+    last = path.rpartition("/")[2]
+    linked = not path.startswith("/processes") and last not in PLAIN_PATHS
+    form = _shared("f" if linked else "f-plain")
+    kept = [p for p in parameters if p.get("name") not in NOT_READ.get(last, ())]
+    if path == "/processes":
+        kept += [_shared("lang"), LIMIT]
+    elif path.startswith("/processes/"):
+        kept.append(_shared("lang"))
+    return [form if _names(p, "f") else p for p in kept]
 
 
 def _shared(name: str) -> dict[str, str]:

@@ -16,6 +16,7 @@ from gis.api.config import DEFAULT_ITEMS, MOST_ITEMS, MVT
 from gis.api.filtering import FILTER
 from gis.coords.matrixsets import MATRIX_SETS
 from gis.layers import Layer, Registry
+from gis.tiles.imagery import FORMS, STYLES
 
 LD_JSON, PAGE, CSV, TEXT, ANY = (
     "application/ld+json", "text/html", "text/csv", "text/plain", "application/octet-stream",
@@ -24,7 +25,7 @@ MAPBOX_STYLE, SLD_STYLE, QML_STYLE = (
     "application/vnd.mapbox.style+json", "application/vnd.ogc.sld+xml",
     "application/vnd.qgis.qml+xml",
 )  # fmt: skip
-ISO_XML = "application/xml"
+ISO_XML, CATALOG_JSON = "application/xml", "application/ogc-catalog+json"
 CATALOG_REL = "http://www.opengis.net/def/rel/ogc/1.0/ogc-catalog"
 BOX = "west,south,east,north: what meets the box. 西,南,东,北"
 SHARED = (*FILTER, "q", "after")  # as of items
@@ -39,6 +40,7 @@ TILE_PARAMETERS: tuple[dict[str, Any], ...] = (
         "description": "Also a layer NAME.labels: a point inside each feature. 另附注记点图层",
     },
 )  # fmt: skip
+IMAGERY = "imagery"
 TILES_REL = "http://www.opengis.net/def/rel/ogc/1.0/"
 Parameter = dict[str, Any]
 
@@ -71,7 +73,7 @@ def own_paths(registry: Registry) -> dict[str, Any]:
     of_layers = [(_diff(layer), layer.id) for layer in registry.layers.values()]
     for address, tag in (*((a, "server") for a in _addresses(registry)), *of_layers):
         method = "post" if address.body else "get"
-        found[address.path] = {method: _operation(address, tag)}
+        found.setdefault(address.path, {})[method] = _operation(address, tag)
     return found
 
 
@@ -100,6 +102,7 @@ def _addresses(registry: Registry) -> tuple[Address, ...]:
         *_of_the_past(_layer_of(public), _layer_of(registry.layers)),
         *_of_coordinates(),
         *_of_the_map(),
+        *(_of_images() if IMAGERY in registry.layers else ()),
     )
 
 
@@ -108,30 +111,32 @@ def _of_the_catalogue() -> tuple[Address, ...]:
     return (
         Address(
             path=one, id="getCatalogue", zh="数据目录", en="The catalogue", shown=False,
-            parameters=(_format("json"),),
+            parameters=(_format("json", "html"),), media=(CATALOG_JSON, PAGE),
         ),
         Address(
             path=f"{one}/items", id="getRecords", rel=CATALOG_REL,
             zh="数据目录：图层与交付的来源、精度、权属、逾期",
             en="The catalogue: origin, accuracy, owner and due date of layers and deliveries",
             parameters=(
-                _format("json", "dcat"),
-                _query("q", _text(), "Words with blanks: all of them. 空格分隔的词，须全含"),
-                _query("type", _one_of("dataset", "delivery"), "Only these. 只要图层或交付"),
+                _format("json", "html", "dcat"),
+                _query("q", _list(), "Any of these; blanks: in that order. 任一；空格为依次"),
+                _query("type", _list("dataset", "delivery"), "Only these. 只要图层或交付"),
+                _query("ids", _list(), "Only these records. 只要这些记录"),
+                _query("externalIds", _list(), "sha256:DIGEST of a delivery's file. 交付文件摘要"),
                 _query("bbox", _text(), BOX),
                 _query("datetime", _text(), "Valid time. 有效时间"),
                 _query("limit", _whole(1, 1_000, 50)),
                 _query("offset", _whole(0)),
             ),
-            media=(GEOJSON, LD_JSON),
+            media=(GEOJSON, PAGE, LD_JSON),
         ),
         Address(
             path=f"{one}/items/{{recordId}}", id="getRecord", shown=False,
             zh="目录中的一条", en="A record: layer:buildings or delivery:13",
             parameters=(
-                _place("recordId", _text(), "layer:buildings"), _format("json", "iso19115"),
+                _place("recordId", _text(), "layer:buildings"), _format("json", "html", "iso19115"),
             ),
-            media=(GEOJSON, ISO_XML),
+            media=(GEOJSON, PAGE, ISO_XML),
         ),
     )  # fmt: skip
 
@@ -139,7 +144,7 @@ def _of_the_catalogue() -> tuple[Address, ...]:
 def _of_tiles(layers: list[str]) -> tuple[Address, ...]:
     grid = _place("tileMatrixSetId", _one_of(*MATRIX_SETS), "WebMercatorQuad")
     numbers = (
-        _place("tileMatrix", _whole(0), 12),
+        _place("tileMatrix", _text(), "12"),
         _place("tileRow", _whole(0), 1650),
         _place("tileCol", _whole(0), 3345),
     )
@@ -300,6 +305,91 @@ def _of_the_map() -> tuple[Address, ...]:
     )  # fmt: skip
 
 
+def _of_images() -> tuple[Address, ...]:
+    grid = _place("tileMatrixSetId", _one_of(*MATRIX_SETS), "WebMercatorQuad")
+    numbers = (
+        _place("tileMatrix", _text(), "12"),
+        _place("tileRow", _whole(0), 1650),
+        _place("tileCol", _whole(0), 3345),
+    )
+    # no example: which images there are is not known here
+    image = _query("image", _text(), required=True) | {"in": "path"}
+    content = (
+        _query("datetime", _text(), "What was taken until then, or between. 此前或期间拍摄的影像"),
+        _query("style", _one_of(*STYLES, default=STYLES[0]), "Surface models shaded. 山体阴影"),
+    )
+    described = _query("f", _one_of("json", "tilejson", "html", default="json"))
+    maps, stac = f"/collections/{IMAGERY}/map/tiles", f"/stac/collections/{IMAGERY}"
+    item = (
+        _query("bbox", _text(), BOX),
+        _query("datetime", _text(), "When taken. 拍摄时间"),
+        _query("limit", _whole(1, 1_000, 10)),
+        _query("token", _whole(0), "Of a next link. 取自 next 链接"),
+    )
+    search = (
+        _query("ids", _list(), "Only these images. 只要这些影像"),
+        _query("collections", _list(), "Only of these. 只要这些集合"),
+        _query("intersects", _text(), "A GeoJSON geometry, in place of bbox. GeoJSON 图形"),
+    )
+    return (
+        Address(
+            path=maps, id="getMapTilesets", rel=f"{TILES_REL}tilesets-map",
+            zh="影像地图瓦片", en="Map tiles of images",
+            parameters=(_format("json", "html"), *content), media=(JSON, PAGE),
+        ),
+        Address(
+            path=f"{maps}/{{tileMatrixSetId}}", id="getMapTileset", shown=False,
+            zh="影像瓦片集说明", en="A tileset of images, or its TileJSON",
+            parameters=(grid, described, *content), media=(JSON, PAGE),
+        ),
+        Address(
+            path=f"{maps}/{{tileMatrixSetId}}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}",
+            id="getMapTile", shown=False, zh="影像瓦片", en="A map tile of images",
+            parameters=(grid, *numbers, _query("f", _one_of(*FORMS, default="png")), *content),
+            media=("image/png", "image/webp"), empty=True,
+        ),
+        Address(
+            path=f"/collections/{IMAGERY}/files/{{image}}.tif", id="getImageFile", shown=False,
+            zh="影像文件（可分段下载）", en="The file of an image, also by range",
+            parameters=(image,), media=("image/tiff",),
+        ),
+        Address(
+            path="/map/imagery.json", id="getImageDays", zh="有影像的日期",
+            en="The days there are images of",
+        ),
+        Address(path="/stac", id="getStac", zh="STAC 影像目录", en="The STAC catalogue of images"),
+        Address(
+            path="/stac/conformance", id="getStacConformance", shown=False,
+            zh="STAC 符合性", en="What of STAC API there is",
+        ),
+        Address(
+            path="/stac/collections", id="getStacCollections", shown=False,
+            zh="STAC 集合", en="STAC collections",
+        ),
+        Address(
+            path=stac, id="getStacCollection", shown=False,
+            zh="STAC 影像集合", en="The STAC collection of images",
+        ),
+        Address(
+            path=f"{stac}/items", id="getStacItems", shown=False,
+            zh="STAC 影像条目", en="Images as STAC items", parameters=item, media=(GEOJSON,),
+        ),
+        Address(
+            path=f"{stac}/items/{{image}}", id="getStacItem", shown=False,
+            zh="一幅影像（STAC）", en="One image as a STAC item", parameters=(image,),
+            media=(GEOJSON,),
+        ),
+        Address(
+            path="/stac/search", id="getStacSearch", shown=False, zh="查找影像", en="Search images",
+            parameters=(*item, *search), media=(GEOJSON,),
+        ),
+        Address(
+            path="/stac/search", id="postStacSearch", shown=False, zh="查找影像（POST）",
+            en="Search images, the same as JSON", body=(JSON,), media=(GEOJSON,),
+        ),
+    )  # fmt: skip
+
+
 def _diff(layer: Layer | None) -> Address:
     """Of one layer, with its fields; None: of any."""
     fields = () if layer is None else layer.fields
@@ -353,6 +443,8 @@ def _query(
     name: str, schema: Mapping[str, Any], words: str = "", *, required: bool = False
 ) -> Parameter:
     found = {"name": name, "in": "query", "required": required, "schema": dict(schema)}
+    if schema.get("type") == "array":
+        found |= {"style": "form", "explode": False}
     return found | ({"description": words} if words else {})
 
 
@@ -373,6 +465,10 @@ def _format(*names: str) -> Parameter:
 
 def _one_of(*names: str, default: str | None = None) -> dict[str, Any]:
     return {"type": "string", "enum": list(names)} | ({"default": default} if default else {})
+
+
+def _list(*names: str) -> dict[str, Any]:
+    return {"type": "array", "items": _one_of(*names) if names else _text()}
 
 
 def _text() -> dict[str, Any]:

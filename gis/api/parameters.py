@@ -13,7 +13,7 @@ from starlette.datastructures import QueryParams
 
 from gis.api.axes import Axes, axes_of, box_of
 from gis.api.config import DEFAULT_ITEMS, MOST_ITEMS
-from gis.api.filtering import FILTER, both, read_filter, read_words
+from gis.api.filtering import FILTER, both, computed, read_filter, read_same, read_words
 from gis.api.refusals import Refused, bad_value, unknown_parameter
 from gis.coords import decode_place_code
 from gis.layers import City, Layer, Registry
@@ -45,7 +45,7 @@ class ItemsAsked:
 def read_items(layer: Layer, params: QueryParams, registry: Registry, timezone: str) -> ItemsAsked:
     """What a request for items asks. Raises Refused, LayerError or CoordError saying which
     parameter is wrong and what would do."""
-    given = single(params, ITEMS, layer.field_names)
+    given = single(params, (*ITEMS, *computed(layer)), layer.field_names)
     city = registry.city
     axes = axes_of("crs", given.get("crs"), city)
     where = {n: v or None for n, v in given.items() if n in layer.field_names and n not in ITEMS}
@@ -56,7 +56,11 @@ def read_items(layer: Layer, params: QueryParams, registry: Registry, timezone: 
         offset=whole("offset", given.get("offset"), 0, 0),
         after=_after(given),
         sortby=_sorting(given.get("sortby")),
-        filter=both(read_filter(given, city), read_words(given.get("q"), layer, registry)),
+        filter=both(
+            read_filter(given, city),
+            read_words(given.get("q"), layer, registry),
+            read_same(given, layer),
+        ),
         **_area(given, city),
         **_shared(layer, given, axes, timezone),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -14,8 +15,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gis.api import dcat, iso19115
-from gis.api.answers import GEOJSON, answer, base_url, json_answer
+from gis.api.answers import GEOJSON, HTML, JSON, LD_JSON, answer, base_url, wants_html
 from gis.api.axes import axes_of, box_of
+from gis.api.offering import PLAIN, not_a_format, offers
+from gis.api.pages import page
 from gis.api.parameters import read_when, single, whole
 from gis.api.refusals import NotThere, bad_value
 from gis.api.service import Service, service_of
@@ -24,14 +27,23 @@ from gis.store import Instant, When
 from gis.store.records import LayerRecord, layer_records
 
 CATALOGUE = "catalogue"
-CORE = "http://www.opengis.net/spec/ogcapi-records-1/1.0/conf/record-core"
-ASKED = ("f", "limit", "offset", "q", "type", "bbox", "datetime")
-FORMATS, LD_JSON = ("json", "dcat"), "application/ld+json"
+SPEC = "http://www.opengis.net/spec/ogcapi-records-1/1.0/conf"
+CORE = f"{SPEC}/record-core"
+CLASSES = (
+    CORE,
+    *(f"{SPEC}/{n}" for n in ("record-collection", "record-core-query-parameters", "records-api")),
+    *(f"{SPEC}/{n}" for n in ("searchable-catalog", "json", "html", "oas30")),
+)
+PROFILES = "http://www.opengis.net/def/profile/OGC/0"
+CATALOG_JSON = "application/ogc-catalog+json"
+ASKED = ("f", "lang", "limit", "offset", "q", "type", "ids", "externalIds", "bbox", "datetime")
+FORMATS, ONE = ("json", "html", "dcat"), ("json", "html", "iso19115")
 TYPES = ("dataset", "delivery")
 SOME, MOST = 50, 1_000
 LINEAGE = 20  # deliveries told in a layer's record, newest first
 FIGURES = ("accepted", "new", "changed", "unchanged", "closed", "quarantined")
 SEARCHED = ("title", "title_en", "keywords", "contacts", "source")
+MOST_NAMES = 1_000
 Record = dict[str, Any]
 
 
@@ -39,7 +51,7 @@ def routes() -> list[Route]:
     """The addresses of this module; they stand before those of layers."""
     one = f"/collections/{CATALOGUE}"
     return [
-        Route(one, get_catalogue),
+        Route(one, offers(get_catalogue, "json", "html", known=PLAIN)),
         Route(f"{one}/items", get_records),
         Route(f"{one}/items/{{record}}", get_record),
     ]
@@ -48,9 +60,9 @@ def routes() -> list[Route]:
 def get_catalogue(request: Request) -> Response:
     """`GET /collections/catalogue`: what the catalogue is."""
     service = service_of(request)
-    single(request.query_params, ("f",))
-    base = base_url(request, service.settings.public_url)
-    return json_answer(request, collection(service.registry.city, base))
+    document = collection(service.registry.city, base_url(request, service.settings.public_url))
+    plain = "application/json" in request.headers.get("accept", "")
+    return _respond(request, document, JSON if plain else CATALOG_JSON)
 
 
 def collection(city: City, base: str) -> Record:
@@ -58,6 +70,7 @@ def collection(city: City, base: str) -> Record:
     here = f"{base}/collections/{CATALOGUE}"
     return {
         "id": CATALOGUE,
+        "type": "Collection",
         "title": f"{city.name.zh}一张图数据目录 Catalogue of {city.name.en}",
         "description": "图层与交付：来源、坐标系、精度、检查、权属、密级、更新周期 / layers and "
         "deliveries: source, frame, accuracy, checks, owner, classification, update cycle",
@@ -65,21 +78,24 @@ def collection(city: City, base: str) -> Record:
         "extent": {"spatial": {"bbox": [list(city.bbox)]}},
         "conformsTo": [CORE],
         "links": [
-            _link("self", "application/json", here),
+            _link("self", CATALOG_JSON, f"{here}?f=json"),
+            _link("alternate", "text/html", f"{here}?f=html"),
+            _link("profile", "text/html", f"{PROFILES}/ogc-catalog"),
             _link("items", GEOJSON, f"{here}/items"),
+            _link("items", "text/html", f"{here}/items?f=html"),
             _link("items", LD_JSON, f"{here}/items?f=dcat"),
         ],
     }
 
 
 def get_records(request: Request) -> Response:
-    """`GET /collections/catalogue/items?q=&type=&bbox=&datetime=&limit=&offset=`; f=dcat: all
-    layers that match, unpaged, as DCAT."""
+    """`GET /collections/catalogue/items?q=&type=&ids=&bbox=&datetime=&limit=&offset=`; f=dcat:
+    all layers that match, unpaged, as DCAT."""
     service = service_of(request)
     given = single(request.query_params, ASKED)
     format_ = given.get("f", "json")
     if format_ not in FORMATS:
-        raise bad_value("f", format_, "应为 json 或 dcat", "json or dcat")
+        raise not_a_format(format_, FORMATS)
     limit = min(whole("limit", given.get("limit"), SOME, 1), MOST)
     offset = whole("offset", given.get("offset"), 0, 0)
     wanted = list(filter(_wanted(given, service), _records(request)))
@@ -87,23 +103,31 @@ def get_records(request: Request) -> Response:
         here = f"{base_url(request, service.settings.public_url)}/collections/{CATALOGUE}"
         body = orjson.dumps(dcat.catalogue(wanted, service.registry.city, here))
         return answer(request, body, LD_JSON)
-    page = wanted[offset : offset + limit]
+    shown = wanted[offset : offset + limit]
     here = f"{base_url(request, service.settings.public_url)}/collections/{CATALOGUE}/items"
     links = [
-        _link("self", GEOJSON, f"{here}?{urlencode(given)}"),
-        _link("alternate", LD_JSON, f"{here}?f=dcat"),
+        _link("self", GEOJSON, f"{here}?{urlencode(given | {'f': 'json'})}"),
+        _link("alternate", "text/html", f"{here}?{urlencode(given | {'f': 'html'})}"),
+        _link("alternate", LD_JSON, f"{here}?{urlencode(given | {'f': 'dcat'})}"),
+        _link("collection", CATALOG_JSON, here.removesuffix("/items")),
+        *_profiles(),
     ]
     if offset + limit < len(wanted):
         onward = urlencode({**given, "limit": limit, "offset": offset + limit})
         links.append(_link("next", GEOJSON, f"{here}?{onward}"))
+    if offset:
+        back = urlencode({**given, "limit": limit, "offset": max(0, offset - limit)})
+        links.append(_link("prev", GEOJSON, f"{here}?{back}"))
     document = {
         "type": "FeatureCollection",
         "numberMatched": len(wanted),
-        "numberReturned": len(page),
-        "features": page,
+        "numberReturned": len(shown),
+        "features": shown,
         "links": links,
     }
-    return answer(request, orjson.dumps(document), GEOJSON)
+    timeless = _dumped(document)
+    document["timeStamp"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _respond(request, document, GEOJSON, stamp=timeless)
 
 
 def get_record(request: Request) -> Response:
@@ -118,7 +142,7 @@ def get_record(request: Request) -> Response:
             stamp = b"iso" + orjson.dumps(record)  # the metadata's own date is no change
             return answer(request, body, iso19115.MEDIA, stamp=stamp)
         if record["id"] == name:
-            return answer(request, orjson.dumps(record), GEOJSON)
+            return _respond(request, record, GEOJSON)
     raise NotThere(
         zh=f"目录中没有 {name[:80]}。见 /collections/{CATALOGUE}/items",
         en=f"the catalogue has no record {name[:80]!r}. See /collections/{CATALOGUE}/items",
@@ -127,14 +151,28 @@ def get_record(request: Request) -> Response:
 
 
 def _format_of_one(request: Request) -> str:
-    given = single(request.query_params, ("f",)).get("f")
+    given = single(request.query_params, PLAIN).get("f")
     if given is None:
         accepted = request.headers.get("accept", "")
         xml = iso19115.MEDIA in accepted and not any(w in accepted for w in ("html", "json"))
         return "iso19115" if xml else "json"
-    if given not in ("json", "iso19115"):
-        raise bad_value("f", given, "应为 json 或 iso19115", "json or iso19115")
+    if given not in ONE:
+        raise not_a_format(given, ONE)
     return given
+
+
+def _respond(
+    request: Request, document: Record, media: str, *, stamp: bytes | None = None
+) -> Response:
+    body = _dumped(document)
+    if wants_html(request):
+        shown = page("document.html", orjson.loads(body), request)
+        return answer(request, shown.encode(), HTML)
+    return answer(request, body, media, stamp=stamp)
+
+
+def _dumped(document: Record) -> bytes:
+    return orjson.dumps(document, option=orjson.OPT_UTC_Z)
 
 
 def _records(request: Request) -> Iterator[Record]:
@@ -154,12 +192,14 @@ def _records(request: Request) -> Iterator[Record]:
 def _layer(of: LayerRecord, box: tuple[float, ...] | None, base: str, now: datetime) -> Record:
     layer = of.layer
     here = f"{base}/collections/{layer.id}"
-    first = of.deliveries[-1]["as_of"] if of.deliveries else None
+    time = None
+    if of.deliveries and of.updated is not None:
+        time = {"interval": [_in_utc(of.deliveries[-1]["as_of"]), _in_utc(of.updated)]}
     return {
         "type": "Feature",
         "id": f"layer:{layer.id}",
         "conformsTo": [CORE],
-        "time": {"interval": [first, of.updated]} if first else None,
+        "time": time,
         "geometry": _polygon(box),
         "properties": {
             "type": "dataset",
@@ -179,12 +219,7 @@ def _layer(of: LayerRecord, box: tuple[float, ...] | None, base: str, now: datet
             "lineage": [_step(line) for line in of.deliveries[:LINEAGE]],
         },
         "links": [
-            _link("self", GEOJSON, f"{base}/collections/{CATALOGUE}/items/layer:{layer.id}"),
-            _link(
-                "alternate",
-                iso19115.MEDIA,
-                f"{base}/collections/{CATALOGUE}/items/layer:{layer.id}?f=iso19115",
-            ),
+            *_of_itself(f"{base}/collections/{CATALOGUE}", f"layer:{layer.id}"),
             _link("about", "application/json", here),
             _link("item", GEOJSON, f"{here}/items"),
         ],
@@ -200,7 +235,7 @@ def _delivery(
         "type": "Feature",
         "id": f"delivery:{number}",
         "conformsTo": [CORE],
-        "time": {"timestamp": line["as_of"]},
+        "time": {"timestamp": _in_utc(line["as_of"])},
         "geometry": _polygon(box),
         "properties": {
             "type": "delivery",
@@ -213,19 +248,36 @@ def _delivery(
                 {"organization": line["department"] or layer.owner.zh, "roles": ["provider"]}
             ],
             "rights": layer.classification,
+            "externalIds": [{"scheme": "sha256", "value": line["digest"]}],
             **_step(line),
         },
         "links": [
-            _link("self", GEOJSON, f"{base}/collections/{CATALOGUE}/items/delivery:{number}"),
-            _link(
-                "alternate",
-                iso19115.MEDIA,
-                f"{base}/collections/{CATALOGUE}/items/delivery:{number}?f=iso19115",
-            ),
+            *_of_itself(f"{base}/collections/{CATALOGUE}", f"delivery:{number}"),
             _link("up", GEOJSON, f"{base}/collections/{CATALOGUE}/items/layer:{layer.id}"),
             _link("describedby", "text/html", f"{here}/report.html"),
         ],
     }
+
+
+def _of_itself(catalogue: str, name: str) -> list[dict[str, str]]:
+    """Links of a record to itself and to what it belongs to."""
+    here = f"{catalogue}/items/{name}"
+    return [
+        _link("self", GEOJSON, f"{here}?f=json"),
+        _link("alternate", "text/html", f"{here}?f=html"),
+        _link("alternate", iso19115.MEDIA, f"{here}?f=iso19115"),
+        _link("collection", CATALOG_JSON, catalogue),
+        *_profiles(),
+    ]
+
+
+def _profiles() -> list[dict[str, str]]:
+    """What the standard names in two places by two names."""
+    return [_link("profile", "text/html", f"{PROFILES}/{n}") for n in ("ogc-record", "ogc-catalog")]
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
 
 
 def _step(line: Mapping[str, Any]) -> Record:
@@ -259,40 +311,80 @@ def _warnings(of: LayerRecord, now: datetime) -> Iterator[Label]:
 
 def _wanted(given: Mapping[str, str], service: Service) -> Callable[[Record], bool]:
     """Which records are asked for. Raises Refused."""
-    kind, box = given.get("type"), None
-    if kind is not None and kind not in TYPES:
-        raise bad_value("type", kind, "应为 dataset 或 delivery", "dataset or delivery")
-    words = given.get("q", "").casefold().split()
+    kinds, box = _listed(given, "type"), None
+    for kind in kinds or ():
+        if kind not in TYPES:
+            raise bad_value("type", kind, "应为 dataset、delivery", "dataset, delivery")
+    names, outside = _listed(given, "ids"), _listed(given, "externalIds")
+    says = _searching(given.get("q", ""))
     if "bbox" in given:
         box = box_of(given["bbox"], axes_of("bbox", None, service.registry.city))
     when = read_when(QueryParams({"datetime": given.get("datetime", "")}), service.timezone)
 
     def matches(record: Record) -> bool:
         properties = record["properties"]
-        told = " ".join(str(properties.get(name) or "") for name in SEARCHED).casefold()
-        of_kind = kind is None or properties["type"] == kind
-        said = all(word in told for word in words)
-        return of_kind and said and _meets(record["geometry"], box) and _is_of(record, when)
+        return (
+            (kinds is None or properties["type"] in kinds)
+            and (names is None or record["id"] in names)
+            and (outside is None or _known_outside_as(properties, outside))
+            and says(properties)
+            and _meets(record["geometry"], box)
+            and _is_of(record, when)
+        )
 
     return matches
 
 
+def _listed(given: Mapping[str, str], name: str) -> frozenset[str] | None:
+    """The values of a list with commas; None where it is not given."""
+    if name not in given:
+        return None
+    found = frozenset(word.strip() for word in given[name].split(",") if word.strip())
+    if not 1 <= len(found) <= MOST_NAMES:
+        raise bad_value(
+            name, given[name], f"应为 1 到 {MOST_NAMES} 个值，逗号分隔",
+            f"1 to {MOST_NAMES} values with commas",
+        )  # fmt: skip
+    return found
+
+
+def _searching(text: str) -> Callable[[Record], bool]:
+    """`q` as the standard reads it: any of what commas part; what blanks part follows one upon
+    the other in one text. Large and small letters are alike."""
+    terms = [
+        re.compile(r"\s+".join(map(re.escape, term.split())), re.IGNORECASE)
+        for term in text.split(",")
+        if term.strip()
+    ]
+
+    def says(properties: Record) -> bool:
+        texts = [str(properties.get(name) or "") for name in SEARCHED]
+        return not terms or any(term.search(told) for term in terms for told in texts)
+
+    return says
+
+
+def _known_outside_as(properties: Record, asked: frozenset[str]) -> bool:
+    """`scheme:value`, a value alone, or `scheme:`."""
+    return any(
+        not asked.isdisjoint((f"{i['scheme']}:{i['value']}", i["value"], f"{i['scheme']}:"))
+        for i in properties.get("externalIds", ())
+    )
+
+
 def _is_of(record: Record, when: When) -> bool:
-    """Whether the record's own time meets `when`; None = any."""
-    if when is None:
+    """Whether the record's own time meets `when`; None = any. What has no time is never kept
+    back by it, and what has no place by no box: so the standard has it."""
+    if when is None or record["time"] is None:
         return True
-    if record["time"] is None:
-        return False
     first, last = record["time"].get("interval") or [record["time"]["timestamp"]] * 2
     start, end = (when.at, when.at) if isinstance(when, Instant) else (when.start, when.end)
     return (end is None or first <= end) and (start is None or last >= start)
 
 
 def _meets(geometry: Record | None, box: object) -> bool:
-    if not isinstance(box, tuple):
+    if not isinstance(box, tuple) or geometry is None:
         return True
-    if geometry is None:
-        return False
     (west, south), _, (east, north) = geometry["coordinates"][0][:3]
     return bool(box[0] <= east and box[2] >= west and box[1] <= north and box[3] >= south)
 

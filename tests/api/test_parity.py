@@ -29,6 +29,9 @@ CHOICES: dict[str, list[str]] = {
     "gridcode": ["N50I0140", "N50I", "?"],
     "use": ["industrial", "residential", ""],
     "storeys": ["3", "12", "tall"],
+    "id": ["5", "7", ""],
+    "valid_from": ["2023-06-01T00:00:00+08:00"],
+    "valid_to": [""],
     "q": ["号楼", "B0001,工业", ","],
     "filter": [
         "height_m > 20", "NOT storeys IN (1,2,3) OR name IS NULL", "casei(use) LIKE casei('IND%')",
