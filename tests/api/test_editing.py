@@ -325,3 +325,24 @@ def test_edits_are_on_the_audit_trail(app: Any, planner: httpx.Client, filled: S
     assert (entry["who"], entry["target"]) == (
         "key:规划科", f"planning_permits/{where.rsplit('/', 1)[1]}"
     )  # fmt: skip
+
+
+def test_it_is_declared(planner: httpx.Client, app: Any, filled: Store) -> None:
+    """In the list of conformance, and in OpenAPI for the layers that are edited, no others."""
+    declared = planner.get("/conformance").json()["conformsTo"]
+    for name in ("create-replace-delete", "update", "optimistic-locking-etags"):
+        assert f"http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/{name}" in declared
+    paths = planner.get("/openapi", params={"f": "json"}).json()["paths"]
+    one = paths["/collections/planning_permits/items/{featureId}"]
+    assert {"get", "put", "patch", "delete"} <= set(one)
+    assert any(p.get("name") == "If-Match" and p["required"] for p in one["put"]["parameters"])
+    schema = one["put"]["requestBody"]["content"]["application/geo+json"]["schema"]
+    fields = schema["properties"]["properties"]
+    assert "permit_no" in fields["required"]
+    assert "construction" in fields["properties"]["kind"]["enum"]
+    create = paths["/collections/planning_permits/items"]["post"]
+    assert "application/geo+json" in create["requestBody"]["content"]
+    assert "201" in create["responses"]
+    assert "put" not in paths["/collections/buildings/items/{featureId}"]
+    assert set(paths["/collections/alerts/items/{featureId}"]) >= {"get", "patch"}
+    assert "put" not in paths["/collections/alerts/items/{featureId}"]

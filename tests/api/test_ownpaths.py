@@ -20,13 +20,13 @@ from gis.store import Store
 PAGES = {"/map", "/map/{path:path}", "/coords", "/map/alerts/{key}.html", "/signin"}
 NOT_PUBLIC = {
     "/map/alerts.json", "/map/alerts/{key}.json", "/map/alerts/{key}/{chip:path}.png",
-    "/map/readings.json",
+    "/map/readings.json", "/map/alerts/stats.json",
 }  # fmt: skip
 SOLIDS = {
     "/3dtiles/{layer}/tileset.json", "/3dtiles/{layer}/v{version}/{z}/{x}/{y}.json",
     "/3dtiles/{layer}/v{version}/{z}/{x}/{y}.glb",
 }  # fmt: skip
-WATCH = {"/healthz", "/readyz", "/metrics"}
+WATCH = {"/healthz", "/readyz", "/metrics", "/live"}  # the last never ends
 # pygeoapi answers them and names them nowhere
 UNNAMED = {
     "/TileMatrixSets", "/TileMatrixSets/{grid}", "/tiles/{grid}/metadata",
