@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import select
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
@@ -28,6 +29,13 @@ OPTIONS = (
     "-c plan_cache_mode=force_custom_plan",  # a plan for any bbox is a bad plan for most
     "-c client_connection_check_interval=2s",  # a client that hangs up cancels its query
 )
+# A server that is gone without a word (its machine, the network) is noticed in a minute.
+ALIVE = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
 USE = Label(zh="访问数据库", en="use the database")
 
 
@@ -63,7 +71,9 @@ class Store:
             options.append(f"-c statement_timeout={round(timeout_s * 1000)}")
         if read_only:
             options.append("-c default_transaction_read_only=on")
-        arguments = {"options": " ".join(options), "autocommit": True, "connect_timeout": 10}
+        arguments = {
+            "options": " ".join(options), "autocommit": True, "connect_timeout": 10, **ALIVE,
+        }  # fmt: skip
         shown = without_password(url)
         with pg_errors(f"连接数据库 {shown}", f"connect to the database {shown}"):
             psycopg.connect(url, **arguments).close()  # type: ignore[arg-type]  # as the pool does
@@ -73,7 +83,7 @@ class Store:
                 min_size=min_size,
                 max_size=max_size,
                 configure=_configure,
-                check=ConnectionPool.check_connection,  # a restarted server costs nobody an error
+                check=_check,  # a restarted server costs nobody an error
                 timeout=15,
                 open=True,
             )
@@ -168,3 +178,13 @@ def _configure(conn: psycopg.Connection) -> None:
     info = TypeInfo.fetch(conn, "geometry")
     if info is not None:  # None before the first migration; such a store is refused above
         register_shapely(info, conn)
+
+
+def _check(conn: psycopg.Connection) -> None:
+    """Raises psycopg.OperationalError where the server has closed the connection. Between two
+    statements there is nothing to be read unless that is so; only then is it asked, for asking
+    each time costs as much as a small answer."""
+    watched = select.poll()
+    watched.register(conn.fileno(), select.POLLIN)
+    if watched.poll(0):
+        ConnectionPool.check_connection(conn)

@@ -32,10 +32,11 @@ from gis.store.literals import literal
 from gis.store.paging import Direction, Mark, beyond, mark_column, mark_of, order
 from gis.store.pool import Store
 from gis.store.queries import layer_table, query
-from gis.store.times import Instant, When
+from gis.store.times import Instant, Interval, When
 
 COUNT_BOUND = 10_000  # above it, a page does not say how many match
 FILTERED_BOUND = 1_000  # so too where a filter must be asked of every row: counting was the page
+SURE = 4  # times the bound: so many expected, there are too many
 LARGEST = 2**63 - 1
 # PostGIS may keep degrees as they are: the same place within the metre that 4490 v 4326 can say.
 SAME_DEGREES = (4490, 4326)
@@ -138,29 +139,64 @@ class FeatureRows:
 
 def items(store: Store, q: LayerQuery) -> ItemsPage:
     """A page of features: `id` = key, properties as `q.fields` says."""
-    statement, params = items_statement(q)
+    statement, params = items_statement(q, counted=True)
     with _reading(store, q) as conn:
         found = conn.execute(statement, params).fetchall()
-        full = q.limit is not None and len(found) >= q.limit
-        page, after = found[: q.limit], None
-        matched: int | None = q.offset + len(page)
-        if full or q.after is not None or (not page and q.offset):
-            matched = _bounded_count(conn, q)
-        last = len(found) == len(page) if q.after is not None else matched == q.offset + len(page)
+        matched = seen(q, found)
+        if matched is None and worth_counting(q, found):
+            row = conn.execute(*counting(q)).fetchone()
+            matched = bounded(q, row[0] if row else None)
+    return items_page(q, found, matched)
+
+
+Row = tuple[Any, ...]  # of `items_statement` with `counted`: text, perhaps a mark, the layer's size
+
+
+def seen(q: LayerQuery, found: Sequence[Row]) -> int | None:
+    """How many match, where the page itself says so."""
+    full = q.limit is not None and len(found) >= q.limit
+    if not full and q.after is None and (found or not q.offset):
+        return q.offset + len(found)
+    return int(found[0][-1]) if q.plain and found else None
+
+
+def worth_counting(q: LayerQuery, found: Sequence[Row]) -> bool:
+    """Whether there may be few enough to say how many. Counting what a filter finds costs many
+    pages: where the matches stand so close in the page that there must be far too many, it is
+    known without."""
+    if q.filter is None or q.sortby or not found or isinstance(q.when, Interval):
+        return True
+    behind = int(q.after[0]) if q.after else 0
+    span = max(1, int(mark_of(q, found[-1][:-1])[0]) - behind)
+    return bool((q.offset + len(found)) * int(found[0][-1] or 0) / span < SURE * FILTERED_BOUND)
+
+
+def counting(q: LayerQuery) -> tuple[Composed, dict[str, Any]]:
+    """The statement that counts, no further than needed; `bounded` reads its figure."""
+    if q.plain:
+        return query("layer_count"), {"layer": q.layer.id}
+    where, params = conditions(q)
+    statement = query("item_count_bounded", table=layer_table(q.layer.id), where=where)
+    return statement, params | {"bound": _bound(q) + 1}
+
+
+def bounded(q: LayerQuery, counted: int | None) -> int | None:
+    """The figure as a page says it: None = too many."""
+    return counted if q.plain or counted is None or counted <= _bound(q) else None
+
+
+def items_page(q: LayerQuery, found: Sequence[Row], matched: int | None) -> ItemsPage:
+    """The page of what `items_statement` gave."""
+    page, after = found[: q.limit], None
+    full = q.limit is not None and len(found) >= q.limit
+    last = len(found) == len(page) if q.after is not None else matched == q.offset + len(page)
     if page and full and not last:
-        after = mark_of(q, page[-1])
+        after = mark_of(q, page[-1][:-1])
     return ItemsPage([row[0] for row in page], matched, after)
 
 
-def _bounded_count(conn: psycopg.Connection, q: LayerQuery) -> int | None:
-    if q.plain:
-        row = conn.execute(query("layer_count"), {"layer": q.layer.id}).fetchone()
-        return row[0] if row else None
-    where, values = conditions(q)
-    counting = query("item_count_bounded", table=layer_table(q.layer.id), where=where)
-    bound = COUNT_BOUND if q.filter is None else FILTERED_BOUND
-    row = conn.execute(counting, {**values, "bound": bound + 1}).fetchone()
-    return row[0] if row and row[0] <= bound else None
+def _bound(q: LayerQuery) -> int:
+    return COUNT_BOUND if q.filter is None else FILTERED_BOUND
 
 
 def item(
@@ -243,9 +279,10 @@ def feature_rows(names: tuple[str, ...], found: Sequence[tuple[Any, ...]]) -> Fe
 
 
 def items_statement(
-    q: LayerQuery, *, newest_first: bool = False
+    q: LayerQuery, *, newest_first: bool = False, counted: bool = False
 ) -> tuple[Composed, dict[str, Any]]:
-    """The statement behind `items`, and its parameters."""
+    """The statement behind `items`, and its parameters. `counted`: with one more column, how many
+    current features the layer has."""
     extra = WITH_TIMES + (WITH_LATEST if q.layer.latest_of else ())
     names = _names(q, extra)
     where, params = _page_conditions(q)
@@ -254,6 +291,7 @@ def items_statement(
         "items_skipping" if q.offset else "items",
         id=SQL("t.version_id") if q.version_ids else SQL("t.key"),
         mark=SQL("") if newest_first else mark_column(q),
+        counted=query("layer_size", layer=SqlLiteral(q.layer.id)) if counted else SQL(""),
         table=layer_table(q.layer.id),
         geometry=_geojson(q),
         properties=_properties(names),
