@@ -33,7 +33,7 @@ def record_of(
     )
     [mask] = to_storage(np.array([change.mask], dtype=object), facts.frame)
     return {
-        "judged_as_of": head.at.isoformat(),
+        "judged_as_of": head.parameters["law_as_of"],
         "rules_version": head.rules_version,
         "reasons": [reason.to_json() for reason in verdict.reasons],
         "skipped": {code: {"zh": zh, "en": en} for code, (zh, en) in verdict.skipped.items()},

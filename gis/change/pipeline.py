@@ -42,7 +42,8 @@ class DetectRequest:
     """What to compare and how to judge it.
 
     before, after: photos; dsm_before, dsm_after: surface models; two of a kind at least.
-    before_date, after_date: override what the files say. area: see `area_of`, None = everywhere.
+    before_date, after_date: override what the files say. law_on: judge by what was in force at the
+    end of that day, None = on the later image's. area: see `area_of`, None = everywhere.
     engine: auto, dsm, net or screen. resume: folder where a search keeps what it has done until
     its run is stored, so that the same request goes on after a kill; None = nowhere.
     """
@@ -54,6 +55,7 @@ class DetectRequest:
     dsm_after: Path | None = None
     before_date: date | None = None
     after_date: date | None = None
+    law_on: date | None = None
     area: str | None = None
     engine: str = "auto"
     resume: Path | None = None
@@ -163,8 +165,9 @@ def detect(store: Store, registry: Registry, request: DetectRequest) -> DetectRe
     )
     journal = _journal(request, pair)
     found = _search(store, registry, request, pair, at, journal)
-    judged, facts = _judged(store, registry, request.rules, found, at, earlier)
-    head = _head(request.rules, pair, found, at, area=request.area)
+    law_at = datetime.combine(request.law_on, clock.max, zone) if request.law_on else at
+    judged, facts = _judged(store, registry, request.rules, found, law_at, earlier)
+    head = _head(request, pair, found, at, law_at)
     findings = _findings(pair, judged, facts, head)
     stored = store_run(
         store,
@@ -307,8 +310,9 @@ def _as_registered(change: Candidate, facts: Facts) -> Candidate:
 
 
 def _head(
-    rules: RuleSet, pair: Pair, found: Candidates, at: datetime, *, area: str | None
+    request: DetectRequest, pair: Pair, found: Candidates, at: datetime, law_at: datetime
 ) -> RunHead:
+    rules, area = request.rules, request.area
     inputs = {
         name: raster.to_json()
         for name in ("before", "after", "dsm_before", "dsm_after")
@@ -316,15 +320,17 @@ def _head(
     }
     parameters = {
         "area": area,
+        "law_as_of": law_at.isoformat(),
         "model": found.model,
         "rejected": dict(found.rejected),
         "searched_m2": found.searched_m2,
         "position_error_m": found.position_error_m,
         "notes": [list(note) for note in found.notes],
     }
-    digest = hashlib.sha256(
-        json.dumps([inputs, area, found.engine, found.version, rules.digest]).encode()
-    )
+    asked = [inputs, area, found.engine, found.version, rules.digest]
+    if request.law_on is not None:
+        asked.append(request.law_on.isoformat())
+    digest = hashlib.sha256(json.dumps(asked).encode())
     return RunHead(
         engine=found.engine,
         engine_version=found.version,

@@ -29,6 +29,11 @@ DAY = click.DateTime(["%Y-%m-%d"])
 @click.option("--dsm-after", type=FILE, help="后期高程模型 / later surface model")
 @click.option("--before-date", type=DAY, help="文件未写明时的前期日期 / date of the earlier files")
 @click.option("--after-date", type=DAY, help="文件未写明时的后期日期 / date of the later files")
+@click.option(
+    "--law-on", type=DAY,
+    help="按该日有效的许可与红线判定，默认影像日期 / judge by what was in force on that day; "
+    "default: the later image's",
+)  # fmt: skip
 @click.option("--area", help="图层、西,南,东,北（度）或文件 / a layer, a box in degrees, or a file")
 @click.option(
     "--engine",
@@ -40,7 +45,7 @@ DAY = click.DateTime(["%Y-%m-%d"])
 @click.option("--out", type=FILE, help="全部候选写成 GeoJSON / write every candidate as GeoJSON")
 def detect(
     console: Console, out: Path | None, before_date: datetime | None, after_date: datetime | None,
-    **files: Any,
+    law_on: datetime | None, **files: Any,
 ) -> None:  # fmt: skip
     """比对两期影像，按影像日期有效的许可与红线判定，登记疑似线索 / compare two dates, judge by the
     permits and red lines of the later date, store the suspicions.
@@ -63,6 +68,7 @@ def detect(
         rules=load_rules(settings.config / "rules.yml", reasons=reasons),
         before_date=before_date.date() if before_date else None,
         after_date=after_date.date() if after_date else None,
+        law_on=law_on.date() if law_on else None,
         resume=settings.home / "detect",
         **files,
     )
