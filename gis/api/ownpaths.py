@@ -14,9 +14,9 @@ from gis.api.answers import GEOJSON, JSON
 from gis.api.axes import CRS84
 from gis.api.config import DEFAULT_ITEMS, MOST_ITEMS, MVT
 from gis.api.filtering import FILTER
+from gis.api.imagepaths import image_links, image_paths
 from gis.coords.matrixsets import MATRIX_SETS
 from gis.layers import Layer, Registry
-from gis.tiles.imagery import FORMS, STYLES
 
 LD_JSON, PAGE, CSV, TEXT, ANY = (
     "application/ld+json", "text/html", "text/csv", "text/plain", "application/octet-stream",
@@ -40,7 +40,6 @@ TILE_PARAMETERS: tuple[dict[str, Any], ...] = (
         "description": "Also a layer NAME.labels: a point inside each feature. 另附注记点图层",
     },
 )  # fmt: skip
-IMAGERY = "imagery"
 TILES_REL = "http://www.opengis.net/def/rel/ogc/1.0/"
 Parameter = dict[str, Any]
 
@@ -73,8 +72,8 @@ def own_paths(registry: Registry) -> dict[str, Any]:
     of_layers = [(_diff(layer), layer.id) for layer in registry.layers.values()]
     for address, tag in (*((a, "server") for a in _addresses(registry)), *of_layers):
         method = "post" if address.body else "get"
-        found.setdefault(address.path, {})[method] = _operation(address, tag)
-    return found
+        found[address.path] = {method: _operation(address, tag)}
+    return found | image_paths(registry)
 
 
 def own_links(registry: Registry, base: str) -> list[dict[str, Any]]:
@@ -90,7 +89,7 @@ def own_links(registry: Registry, base: str) -> list[dict[str, Any]]:
             "href": f"{base}{address.path}",
         }
         links.append(link | ({"templated": True} if "{" in address.path else {}))
-    return links
+    return links + image_links(registry, base)
 
 
 def _addresses(registry: Registry) -> tuple[Address, ...]:
@@ -102,7 +101,6 @@ def _addresses(registry: Registry) -> tuple[Address, ...]:
         *_of_the_past(_layer_of(public), _layer_of(registry.layers)),
         *_of_coordinates(),
         *_of_the_map(),
-        *(_of_images() if IMAGERY in registry.layers else ()),
     )
 
 
@@ -301,91 +299,6 @@ def _of_the_map() -> tuple[Address, ...]:
             path="/map/search.json", id="search", zh="搜索：名称、编号、网格码、坐标",
             en="Search: names, numbers, grid codes, coordinates",
             parameters=(_query("q", _text()), _query("limit", _whole(1, 100, 20))),
-        ),
-    )  # fmt: skip
-
-
-def _of_images() -> tuple[Address, ...]:
-    grid = _place("tileMatrixSetId", _one_of(*MATRIX_SETS), "WebMercatorQuad")
-    numbers = (
-        _place("tileMatrix", _text(), "12"),
-        _place("tileRow", _whole(0), 1650),
-        _place("tileCol", _whole(0), 3345),
-    )
-    # no example: which images there are is not known here
-    image = _query("image", _text(), required=True) | {"in": "path"}
-    content = (
-        _query("datetime", _text(), "What was taken until then, or between. 此前或期间拍摄的影像"),
-        _query("style", _one_of(*STYLES, default=STYLES[0]), "Surface models shaded. 山体阴影"),
-    )
-    described = _query("f", _one_of("json", "tilejson", "html", default="json"))
-    maps, stac = f"/collections/{IMAGERY}/map/tiles", f"/stac/collections/{IMAGERY}"
-    item = (
-        _query("bbox", _text(), BOX),
-        _query("datetime", _text(), "When taken. 拍摄时间"),
-        _query("limit", _whole(1, 1_000, 10)),
-        _query("token", _whole(0), "Of a next link. 取自 next 链接"),
-    )
-    search = (
-        _query("ids", _list(), "Only these images. 只要这些影像"),
-        _query("collections", _list(), "Only of these. 只要这些集合"),
-        _query("intersects", _text(), "A GeoJSON geometry, in place of bbox. GeoJSON 图形"),
-    )
-    return (
-        Address(
-            path=maps, id="getMapTilesets", rel=f"{TILES_REL}tilesets-map",
-            zh="影像地图瓦片", en="Map tiles of images",
-            parameters=(_format("json", "html"), *content), media=(JSON, PAGE),
-        ),
-        Address(
-            path=f"{maps}/{{tileMatrixSetId}}", id="getMapTileset", shown=False,
-            zh="影像瓦片集说明", en="A tileset of images, or its TileJSON",
-            parameters=(grid, described, *content), media=(JSON, PAGE),
-        ),
-        Address(
-            path=f"{maps}/{{tileMatrixSetId}}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}",
-            id="getMapTile", shown=False, zh="影像瓦片", en="A map tile of images",
-            parameters=(grid, *numbers, _query("f", _one_of(*FORMS, default="png")), *content),
-            media=("image/png", "image/webp"), empty=True,
-        ),
-        Address(
-            path=f"/collections/{IMAGERY}/files/{{image}}.tif", id="getImageFile", shown=False,
-            zh="影像文件（可分段下载）", en="The file of an image, also by range",
-            parameters=(image,), media=("image/tiff",),
-        ),
-        Address(
-            path="/map/imagery.json", id="getImageDays", zh="有影像的日期",
-            en="The days there are images of",
-        ),
-        Address(path="/stac", id="getStac", zh="STAC 影像目录", en="The STAC catalogue of images"),
-        Address(
-            path="/stac/conformance", id="getStacConformance", shown=False,
-            zh="STAC 符合性", en="What of STAC API there is",
-        ),
-        Address(
-            path="/stac/collections", id="getStacCollections", shown=False,
-            zh="STAC 集合", en="STAC collections",
-        ),
-        Address(
-            path=stac, id="getStacCollection", shown=False,
-            zh="STAC 影像集合", en="The STAC collection of images",
-        ),
-        Address(
-            path=f"{stac}/items", id="getStacItems", shown=False,
-            zh="STAC 影像条目", en="Images as STAC items", parameters=item, media=(GEOJSON,),
-        ),
-        Address(
-            path=f"{stac}/items/{{image}}", id="getStacItem", shown=False,
-            zh="一幅影像（STAC）", en="One image as a STAC item", parameters=(image,),
-            media=(GEOJSON,),
-        ),
-        Address(
-            path="/stac/search", id="getStacSearch", shown=False, zh="查找影像", en="Search images",
-            parameters=(*item, *search), media=(GEOJSON,),
-        ),
-        Address(
-            path="/stac/search", id="postStacSearch", shown=False, zh="查找影像（POST）",
-            en="Search images, the same as JSON", body=(JSON,), media=(GEOJSON,),
         ),
     )  # fmt: skip
 

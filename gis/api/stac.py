@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -13,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 import orjson
 import shapely
-from shapely.geometry.base import BaseGeometry
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,13 +20,13 @@ from starlette.routing import Route
 from gis.api.answers import CHECK_AGAIN, GEOJSON, JSON, answer, base_url, json_answer
 from gis.api.bodies import read_body
 from gis.api.imagery import COG, FILES, HERE
-from gis.api.parameters import single, whole
+from gis.api.parameters import single
 from gis.api.refusals import NotThere, bad_value, unknown_parameter
-from gis.api.service import Service, service_of
-from gis.api.shelf import LAYER, Days, Shown, days_of, imagery_layer, one_image, shelf_of
+from gis.api.service import service_of
+from gis.api.shelf import LAYER, Shown, imagery_layer, one_image, shelf_of
+from gis.api.stacsearch import Wanted, read_json, read_wanted
 from gis.coords.matrixsets import WEB_MERCATOR
 from gis.layers import Layer
-from gis.store import parse_datetime
 
 STAC, API = "1.1.0", "https://api.stacspec.org/v1.0.0"
 EXTENSIONS = (
@@ -44,31 +42,9 @@ CONFORMS = (
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
 )
-FEW, MOST = 10, 1000
 MOST_BODY = 1_000_000  # bytes
 SEARCH = ("ids", "collections", "bbox", "intersects", "datetime", "limit", "token")
 ITEMS = ("bbox", "datetime", "limit", "token")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What is searched for. area: degrees, None = anywhere; token: how many came before."""
-
-    ids: tuple[str, ...] | None
-    collections: tuple[str, ...] | None
-    area: BaseGeometry | None
-    days: Days
-    limit: int
-    token: int
-
-    def takes(self, one: Shown) -> bool:
-        """Whether the image is searched for. One without a date has no place in STAC."""
-        return (
-            self.days.hold(one.image)
-            and (self.ids is None or one.image.id in self.ids)
-            and (self.collections is None or LAYER in self.collections)
-            and (self.area is None or bool(self.area.intersects(one.image.outline)))
-        )
 
 
 def routes() -> list[Route]:
@@ -169,13 +145,13 @@ def get_stac_search(request: Request) -> Response:
         if name in given:
             given[name] = [one for one in given[name].split(",") if one]
     if "intersects" in given:
-        given["intersects"] = _json("intersects", given["intersects"])
+        given["intersects"] = read_json("intersects", given["intersects"])
     return _page(request, read_wanted(given, service_of(request)), given, "/stac/search")
 
 
 async def post_stac_search(request: Request) -> Response:
     """`POST /stac/search`: the same as JSON."""
-    given = _json("body", (await read_body(request, MOST_BODY)).decode("utf-8", "replace"))
+    given = read_json("body", (await read_body(request, MOST_BODY)).decode("utf-8", "replace"))
     if not isinstance(given, dict):
         raise bad_value("body", str(given), "应为 JSON 对象", "it is a JSON object")
     for name in given:
@@ -187,82 +163,6 @@ async def post_stac_search(request: Request) -> Response:
         return _page(request, wanted, given, "/stac/search", posted=True)
 
     return await run_in_threadpool(answered)
-
-
-def read_wanted(given: Mapping[str, Any], service: Service) -> Wanted:
-    """What is searched for. Raises Refused, LayerError."""
-    if given.get("bbox") is not None and given.get("intersects") is not None:
-        raise bad_value("intersects", "…", "不能与 bbox 同用", "it does not go with bbox")
-    when = str(given.get("datetime") or "").strip()
-    days = Days()
-    if when:
-        days = days_of(parse_datetime(when, service.timezone), service.timezone)
-        if "/" not in when:  # STAC: taken then, and not the state then
-            days = Days(days.last, days.last)
-    return Wanted(
-        ids=_names("ids", given.get("ids")),
-        collections=_names("collections", given.get("collections")),
-        area=_area(given),
-        days=days,
-        limit=min(whole("limit", _text(given.get("limit")), FEW, 1), MOST),
-        token=whole("token", _text(given.get("token")), 0, 0),
-    )
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
-
-
-def _names(name: str, value: object) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise bad_value(name, str(value), "应为文字列表", "it is a list of texts")
-    return tuple(value)
-
-
-def _area(given: Mapping[str, Any]) -> BaseGeometry | None:
-    box, shape = given.get("bbox"), given.get("intersects")
-    if box is not None:
-        listed = box.split(",") if isinstance(box, str) else box
-        try:
-            numbers = [float(one) for one in listed]
-        except (TypeError, ValueError):
-            numbers = []
-        if len(numbers) == 6:
-            numbers = [*numbers[:2], *numbers[3:5]]
-        if len(numbers) != 4 or not all(map(math.isfinite, numbers)) or numbers[1] > numbers[3]:
-            raise bad_value(
-                "bbox", str(box), "应为 西,南,东,北（度）", "west,south,east,north in degrees"
-            )
-        west, south, east, north = numbers
-        if west <= east:
-            return shapely.box(west, south, east, north)
-        return shapely.union(  # across 180 degrees
-            shapely.box(west, south, 180, north), shapely.box(-180, south, east, north)
-        )
-    if shape is None:
-        return None
-    try:
-        found = shapely.from_geojson(orjson.dumps(shape))
-    except (shapely.GEOSException, TypeError, ValueError) as exc:
-        raise _no_shape(shape) from exc
-    if found is None or found.is_empty or not found.is_valid:
-        raise _no_shape(shape)
-    return shapely.force_2d(found)
-
-
-def _no_shape(shape: object) -> Exception:
-    return bad_value(
-        "intersects", str(shape), "应为有效的 GeoJSON 图形", "it is a valid GeoJSON geometry"
-    )
-
-
-def _json(name: str, text: str) -> Any:
-    try:
-        return orjson.loads(text)
-    except ValueError as exc:
-        raise bad_value(name, text, "应为 JSON", "it is JSON") from exc
 
 
 def _page(

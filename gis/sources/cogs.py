@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
@@ -21,6 +22,7 @@ from gis.sources.drivers import hardened_environment
 
 SCRIPT = Path(__file__).with_name("cog_process.py")
 DRIVERS = {"GeoTIFF": "GTiff", "IMG": "HFA", "ASC": "AAIGrid"}
+DIGEST = re.compile("[0-9a-f]{64}")
 MEMORY = 3 << 29  # bytes of address space
 CPU_S = 4 * 3600
 FOLDER = "imagery"  # in the state folder
@@ -79,6 +81,8 @@ def keep_image(
 
 def kept_image(folder: Path, digest: str) -> KeptImage | None:
     """The kept image made from the file of that SHA-256; None where there is none."""
+    if not DIGEST.fullmatch(digest):  # it becomes a file's name
+        return None
     path = _at(folder, digest)
     try:
         facts = json.loads(path.with_suffix(".json").read_text("utf-8"))
@@ -88,8 +92,6 @@ def kept_image(folder: Path, digest: str) -> KeptImage | None:
 
 
 def _at(folder: Path, digest: str) -> Path:
-    if len(digest) != 64 or not all(c in "0123456789abcdef" for c in digest):
-        raise ValueError(digest)
     return folder / f"{digest}.tif"
 
 

@@ -46,6 +46,7 @@ WORDS: dict[str, list[str]] = {
     "z": ["14"], "x": ["13380"], "y": ["9000"], "row": ["6599"], "col": ["13380"],
     "process": [*PROCESSES],
     "chip": ["after"],
+    "image": [mark("imagery")],
     "path": ["index.html"],
 }  # fmt: skip
 # what else may be asked of an address, by its end; the plain address is always asked
@@ -76,6 +77,7 @@ POSTS = {
     "/collections/{layer}/items": [{"op": "isNull", "args": [{"property": "geometry"}]}],
     "/coords/convert.json": [],
     "/processes/{process}/execution": EXECUTIONS,
+    "/stac/search": [{}, {"ids": [mark("imagery")]}],
 }
 # what changes something is asked by tests of its own
 ELSEWHERE = {

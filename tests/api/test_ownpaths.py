@@ -129,6 +129,9 @@ def test_what_is_named_is_answered_as_it_says(
             if path.startswith("/documents/"):  # there is none here
                 assert answer.status_code == 404
                 continue
+            if "/map/tiles/" in path and answer.status_code == 204:  # nor an image
+                assert "204" in operation["responses"]
+                continue
             assert answer.status_code == 200, (path, given, answer.text)
             assert answer.headers["content-type"].partition(";")[0] in media, (path, given)
 
