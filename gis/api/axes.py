@@ -89,6 +89,11 @@ def box_of(text: str, axes: Axes) -> tuple[float, float, float, float] | BaseGeo
     if south > north or (west > east and axes.epsg not in DEGREES):
         raise bad_value("bbox", text, "下限大于上限", "a lower limit is above its upper limit")
     if axes.epsg in DEGREES:
+        if south > 90 or north < -90:
+            raise bad_value(
+                "bbox", text, "纬度超出 ±90 度：坐标次序或许颠倒",
+                "a latitude is beyond 90 degrees: the order may be the other way round",
+            )  # fmt: skip
         return numbers
     return _shape(numbers, axes.epsg)
 

@@ -6,8 +6,7 @@ from typing import Any
 
 JSON, PAGE = "application/json", "text/html"
 CLASSES = tuple(
-    f"http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/{name}"
-    for name in ("job-list", "dismiss")
+    f"http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/{name}" for name in ("dismiss",)
 )
 JOB = {
     "name": "job",

@@ -26,7 +26,7 @@ from gis.api.config import DEFAULT_ITEMS
 from gis.api.failures import error_answer
 from gis.api.filtering import FILTER
 from gis.api.offering import PLAIN, not_a_format, offers
-from gis.api.openapi import JSON_SCHEMA, conformance, openapi_document, queryables
+from gis.api.openapi import conformance, of_draft, openapi_document, queryables
 from gis.api.ownpaths import own_links
 from gis.api.pages import page
 from gis.api.parameters import read_item, read_items, whole
@@ -55,6 +55,11 @@ class _Understood(dict[str, Any]):
     def get(self, name: str, default: Any = None) -> Any:
         """The value pygeoapi is to read for itself."""
         return default if name in self.HIDDEN else super().get(name, default)
+
+
+# QGIS hands the query of its address on with every request, so that items come as of a date; on
+# its way there it asks for these documents, which are the same at any date.
+CARRIED = (*PLAIN, "datetime", "feature-id")
 
 
 class Catalogue:
@@ -114,13 +119,13 @@ def routes() -> list[Route]:
     process = _route(processes.describe_processes, None, "process")
     linked, plain = ("json", "html", "jsonld"), ("json", "html")
     return [
-        Route("/", offers(_route(_landing, "landing.html"), *linked, known=PLAIN)),
+        Route("/", offers(_route(_landing, "landing.html"), *linked, known=CARRIED)),
         Route("/conformance", offers(_route(_conformance), *plain, known=PLAIN)),
-        Route("/openapi", offers(get_openapi, *plain, known=PLAIN)),
+        Route("/openapi", offers(get_openapi, *plain, known=CARRIED)),
         Route(
             "/collections", offers(_route(_collections, "collections.html"), *linked, known=PLAIN)
         ),
-        Route(one, offers(_route(_collection, "collection.html", "layer"), *linked, known=PLAIN)),
+        Route(one, offers(_route(_collection, "collection.html", "layer"), *linked, known=CARRIED)),
         Route(f"{one}/schema", offers(_route(_schema, None, "layer"), *plain, known=PLAIN)),
         Route(f"{one}/queryables", offers(_route(_queryables, None, "layer"), *plain, known=PLAIN)),
         Route("/processes", offers(_route(_processes), *plain, known=(*PLAIN, "limit"))),
@@ -267,7 +272,8 @@ def _processes(api: Any, asked: Any) -> tuple[dict[str, Any], int, Any]:
 
 def _schema(api: Any, asked: Any, layer: str) -> tuple[dict[str, Any], int, Any]:
     headers, status, body = core.get_collection_schema(api, asked, layer)
-    return headers, status, orjson.dumps(orjson.loads(body) | {"$schema": JSON_SCHEMA})
+    document = orjson.loads(body)
+    return headers, status, orjson.dumps(document | of_draft(document))
 
 
 def _conformance(api: Any, asked: Any) -> tuple[dict[str, Any], int, Any]:
@@ -290,6 +296,8 @@ def _route(
         words = [request.path_params[name] for name in names]
         if "layer" in names:  # our own words for what is not there
             service_of(request).registry.get(request.path_params["layer"])
+        if "process" in names:
+            catalogue_of(request).check_process(request.path_params["process"])
         return _respond(request, function, *words, template=template)
 
     # what /metrics calls it; pygeoapi's decorated functions have all the same name

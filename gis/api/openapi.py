@@ -60,6 +60,7 @@ FILTER_CLASSES = tuple(
 JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 # Conformance classes that pygeoapi declares and we do not offer (yet), or not by its reader.
 NOT_OURS = (
+    "conf/job-list",  # of a list there are no types, times and durations to choose by
     *("advanced-property-roles", "cql2", "ogcapi-features-4", "ogcapi-records", "coverage"),
     "conf/callback",
 )
@@ -274,6 +275,11 @@ def _moment(title: str) -> dict[str, Any]:
     return {"title": title, "type": "string", "format": "date-time"}
 
 
+def of_draft(document: dict[str, Any]) -> dict[str, Any]:
+    """`$schema` and `$id` as Part 3 and Part 5 have them."""
+    return {"$schema": JSON_SCHEMA, "$id": str(document["$id"]).partition("?")[0]}
+
+
 def queryables(document: dict[str, Any], layer: Layer, registry: Registry) -> dict[str, Any]:
     """pygeoapi's list with titles and codes, and what else a filter may name."""
     fields = {field.name: schema_of(field, registry) for field in layer.fields}
@@ -281,7 +287,7 @@ def queryables(document: dict[str, Any], layer: Layer, registry: Registry) -> di
     named = {"id": found.pop("id"), **fields, **found}
     geometry = {"geometry": document["properties"]["geometry"]}
     return document | {
-        "$schema": JSON_SCHEMA, "properties": geometry | named, "additionalProperties": False,
+        **of_draft(document), "properties": geometry | named, "additionalProperties": False,
     }  # fmt: skip
 
 
