@@ -75,17 +75,16 @@ def answer(
     stamp: what stands for the content where the body itself also holds the moment; version: of
     the one feature it shows, which makes the tag one that an edit can name (`preconditions.py`)."""
     tag = _tag(body if stamp is None else stamp)
-    if version is not None:
-        tag = f'"{version}.{tag[3:-1]}"'
+    packing = len(body) >= WORTH_PACKING and "gzip" in request.headers.get("accept-encoding", "")
+    if version is not None:  # a strong tag is of these bytes, packed or not
+        tag = f'"{version}.{tag[3:-1]}{".gz" if packing else ""}"'
     fields = {"ETag": tag, "Cache-Control": cache, "Vary": "Accept, Accept-Encoding"}
     fields |= headers or {}
     if status == 200 and _has(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers=fields)
-    if len(body) >= WORTH_PACKING and "gzip" in request.headers.get("accept-encoding", ""):
+    if packing:
         body = gzip.compress(body, 1, mtime=0)
         fields["Content-Encoding"] = "gzip"
-        if version is not None:  # a strong tag is of these bytes
-            fields["ETag"] = f'{tag[:-1]}.gz"'
     if media == HTML:
         fields["Content-Security-Policy"] = POLICY
     return Response(body, status_code=status, media_type=media, headers=fields)
@@ -120,5 +119,10 @@ def _tag(content: bytes) -> str:
 def _has(header: str | None, tag: str) -> bool:
     if header is None:
         return False
-    tags = {part.strip().removeprefix("W/").replace('.gz"', '"') for part in header.split(",")}
-    return "*" in tags or tag.removeprefix("W/") in tags
+    tags = {_bare(part.strip()) for part in header.split(",")}
+    return "*" in tags or _bare(tag) in tags
+
+
+def _bare(tag: str) -> str:
+    """A tag as it is compared: the same content, however it is packed."""
+    return tag.removeprefix("W/").replace('.gz"', '"')

@@ -5,14 +5,11 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import sqlite3
 import struct
 import tarfile
-import threading
-import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -26,7 +23,6 @@ from source_files import read, spreadsheet, zipped
 from gis.errors import SourceError
 from gis.layers import Registry
 
-SECONDS, BYTES, PAGE = 10.0, 1 << 30, os.sysconf("SC_PAGE_SIZE")
 HEADER = "标识码,部件分类,经度,纬度\n".encode()
 GEO = json.dumps(
     {"version": "1.0.0", "primary_column": "geometry",
@@ -35,45 +31,6 @@ GEO = json.dumps(
 POINT = shapely.to_wkb(shapely.Point(114, 33))
 DEPTH = 100_000
 DEEP_WKB = struct.pack("<BII", 1, 7, 1) * DEPTH + POINT
-
-
-@pytest.fixture
-def within_bounds() -> Iterator[Callable[[], None]]:
-    """To be called once the file is there: from then on time and memory count, the memory of this
-    process and its children together (pages shared among them counted in each)."""
-    most, begun, ended = [0], [0.0], threading.Event()
-    before = resident(os.getpid())
-    watching = threading.Thread(target=watch, args=(most, ended))
-
-    def start() -> None:
-        begun[0] = time.monotonic()
-        watching.start()
-
-    yield start
-    ended.set()
-    watching.join()
-    assert time.monotonic() - begun[0] < SECONDS
-    assert most[0] - before < BYTES
-
-
-def watch(most: list[int], ended: threading.Event) -> None:
-    while not ended.wait(0.02):
-        most[0] = max(most[0], sum(resident(pid) for pid in family(os.getpid())))
-
-
-def resident(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
-    except OSError:  # it has just ended
-        return 0
-
-
-def family(pid: int) -> list[int]:
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        children = []
-    return [pid, *(p for child in children for p in family(int(child)))]
 
 
 # --- files ----------------------------------------------------------------------------------

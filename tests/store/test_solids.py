@@ -21,7 +21,7 @@ def test_extents_are_of_the_rows_items_give(store: Store, trees: Layer, deliver)
         for i, xy in enumerate(random.uniform([113.9, 32.9], [114.1, 33.1], (50, 2)))
     ]
     deliver(first, as_of=day(1))
-    deliver([*first[:30], {"tree_id": "new", "rings": 99, "at": (114.0, 33.0)}], as_of=day(3))
+    deliver([*first[:40], {"tree_id": "new", "rings": 99, "at": (114.0, 33.0)}], as_of=day(3))
     for when in (None, Instant(day(2)), Instant(day(3))):
         found = extents(store, trees, when, ("rings",))
         expected = rows(store, LayerQuery(layer=trees, when=when))
