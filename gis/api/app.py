@@ -41,6 +41,7 @@ from gis.api import (
 )
 from gis.api.answers import wants_html
 from gis.api.config import read_config, write_config
+from gis.api.express import LINES, Express
 from gis.api.failures import on_any_error, on_http_error, on_our_error
 from gis.api.gate import Access, Gate
 from gis.api.offering import PLAIN, offers
@@ -55,6 +56,7 @@ from gis.errors import OneMapError, StoreError
 from gis.layers import Registry, load_registry
 from gis.settings import Settings
 from gis.store import Store, open_store
+from gis.store.lines import Lines
 from gis.store.vectortiles import versions_at
 
 Endpoint = Callable[[Request], Response]
@@ -82,6 +84,7 @@ def create_app(
                 max_age=86_400,
             ),
             Middleware(Gate, access=access),
+            *([Middleware(Express)] if hot else []),
         ],
         exception_handlers={
             OneMapError: on_our_error,
@@ -94,6 +97,7 @@ def create_app(
     app.state.access = access
     app.state.jobs = jobs.Runner(service)
     app.state.hub = events.Hub(store)
+    app.state.lines = None  # from the start of an event loop to its end
     app.state.tiles = TileCache()
     app.state.newest = Newest(lambda: versions_at(store, registry.layers.values()))
     app.state.facts = mapdata.Facts()
@@ -119,7 +123,13 @@ def open_for_serving(settings: Settings) -> Store:
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     app.state.jobs.start()
+    lines = Lines(app.state.access.service.store, LINES)
+    with suppress(StoreError):  # without them all goes the ordinary way, and errors are told there
+        await lines.open()
+        app.state.lines = lines
     yield
+    app.state.lines = None
+    lines.close()
     await anyio.to_thread.run_sync(app.state.jobs.stop)
     access: Access = app.state.access
     with suppress(StoreError):  # what can't be kept now is lost with the process

@@ -15,6 +15,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
+from starlette.types import Scope
 
 from gis.api.access import Caller, caller, record, sees_rows
 from gis.api.answers import base_url, json_answer
@@ -22,6 +23,7 @@ from gis.api.parameters import read_when, single
 from gis.api.refusals import NotThere, no_feature
 from gis.api.service import Service, service_of
 from gis.errors import StoreError
+from gis.layers import Layer
 from gis.store import LayerQuery, item
 from gis.store.documents import (
     PLACES,
@@ -34,6 +36,7 @@ from gis.store.documents import (
 )
 
 LOOK_S = 2.0  # seconds that are not asked for again which layers have documents
+NEVER_LOOKED: tuple[float, frozenset[str]] = (0.0, frozenset())
 ID = re.compile(r'\{"type":"Feature","id":(\d+)')
 PLACE_CLASS = "internal"  # of what belongs to a place and not to a layer
 SAFE = {
@@ -97,6 +100,16 @@ def with_documents(
     ]
 
 
+def has_documents(scope: Scope, layer: Layer) -> bool:
+    """Whether features of the layer may have documents that the caller is to be told of, or
+    nobody has looked for a moment."""
+    until, known = getattr(scope["app"].state, "documented", NEVER_LOOKED)
+    if time.monotonic() >= until:
+        return True
+    who = caller(scope)
+    return layer.id in known or (PLACES in known and PLACE_CLASS in who.classes)
+
+
 def _told_of(text: str, count: int, href: str) -> str:
     member = orjson.dumps({"count": count, "href": href}).decode()
     return f'{text[:-1]},"documents":{member}}}'
@@ -105,7 +118,7 @@ def _told_of(text: str, count: int, href: str) -> str:
 def _documented(request: Request, service: Service) -> frozenset[str]:
     """Which layers have documents, as of some seconds ago at most."""
     state, now = request.app.state, time.monotonic()
-    until, found = getattr(state, "documented", (0.0, frozenset()))
+    until, found = getattr(state, "documented", NEVER_LOOKED)
     if now >= until:
         found = documented(service.store)
         state.documented = (now + LOOK_S, found)

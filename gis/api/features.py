@@ -56,23 +56,15 @@ def get_item(request: Request) -> Response:
     asked = read_item(layer, request.query_params, service.registry, service.timezone)
     key = request.path_params["key"]
     text = fetch_one(service, replace(asked, query=replace(asked.query, version_ids=True)), key)
-    version, text = _versioned(text, key)
+    version, text = versioned(text, key)
     [text] = with_documents(request, service, asked.query, [text])
-    here = f"{base_url(request, service.settings.public_url)}/collections/{layer.id}"
-    same = _query(request, "f")
-    links = [
-        _link("self", GEOJSON, f"{here}/items/{key}?{same}f=json"),
-        _link("alternate", "text/html", f"{here}/items/{key}?{same}f=html"),
-        _link("alternate", LD_JSON, f"{here}/items/{key}?{same}f=jsonld"),
-        _link("collection", "application/json", f"{here}?f=json"),
-        _link("version-history", "application/json", f"{here}/items/{key}/history"),
-    ]
+    links = links_of_one(request, service, layer, key)
     body = f'{text[:-1]},"links":'.encode() + orjson.dumps(links) + b"}"
     headers = {"Content-Crs": f"<{asked.axes.uri}>"}
     return answer(request, body, GEOJSON, headers=headers, version=version)
 
 
-def _versioned(text: str, key: str) -> tuple[int, str]:
+def versioned(text: str, key: str) -> tuple[int, str]:
     """The number of the version a feature's text names, and the text with the feature's own: of
     one statement, so that the tag is never newer than what it stands for."""
     found = VERSION_ID.match(text)
@@ -159,6 +151,21 @@ def links_of(
         rest = f"{_query(request, 'f', 'limit', *PLACES)}f={format_}&limit={asked.query.limit}"
         links.append(_link(rel, MEDIA[format_], f"{here}/items?{rest}&{urlencode(place)}"))
     return links
+
+
+def links_of_one(
+    request: Request, service: Service, layer: Layer, key: str
+) -> list[dict[str, str]]:
+    """The links of one feature."""
+    here = f"{base_url(request, service.settings.public_url)}/collections/{layer.id}"
+    same = _query(request, "f")
+    return [
+        _link("self", GEOJSON, f"{here}/items/{key}?{same}f=json"),
+        _link("alternate", "text/html", f"{here}/items/{key}?{same}f=html"),
+        _link("alternate", LD_JSON, f"{here}/items/{key}?{same}f=jsonld"),
+        _link("collection", "application/json", f"{here}?f=json"),
+        _link("version-history", "application/json", f"{here}/items/{key}/history"),
+    ]
 
 
 def neighbours(asked: ItemsAsked, page: ItemsPage) -> list[tuple[str, dict[str, Any]]]:

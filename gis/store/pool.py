@@ -7,7 +7,7 @@ import select
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import psycopg
 from psycopg.types import TypeInfo
@@ -49,9 +49,15 @@ class Layers(Protocol):
 class Store:
     """One database. Use as a context manager, or `close` it; safe to share between threads."""
 
-    def __init__(self, pool: ConnectionPool[psycopg.Connection], url: str) -> None:
+    def __init__(
+        self,
+        pool: ConnectionPool[psycopg.Connection],
+        url: str,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> None:
         self.pool = pool
         self.url = url
+        self.arguments = arguments or {}  # of each connection
 
     @classmethod
     def open(
@@ -88,7 +94,7 @@ class Store:
                 open=True,
             )
             pool.wait(15)
-        return cls(pool, url)
+        return cls(pool, url, arguments)
 
     def close(self) -> None:
         """Close every connection."""
