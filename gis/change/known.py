@@ -13,6 +13,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+from gis.change.calibration import Calibration
 from gis.layers.model import Label
 
 TOUCHES_M2 = 0.01
@@ -34,7 +35,8 @@ class Rule:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleSet:
     """The rules of one version. document: the file as read, for the evidence; digest: SHA-256 of
-    its bytes, hex; due_days: how long an alert may stay in a state."""
+    its bytes, hex; due_days: how long an alert may stay in a state; calibration: what scores have
+    been worth, None = what the engine says."""
 
     version: str
     document: Mapping[str, Any]
@@ -43,6 +45,12 @@ class RuleSet:
     min_score: float
     due_days: Mapping[str, int]
     rules: tuple[Rule, ...]
+    calibration: Calibration | None = None
+
+    def certainty(self, engine: str, kind: str, score: float) -> float:
+        """What an engine's score of a kind of change is worth, 0 to 1."""
+        given = self.calibration
+        return score if given is None else given.certainty(engine, kind, score)
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: the tree is made when first asked for

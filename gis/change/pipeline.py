@@ -63,13 +63,14 @@ class DetectRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """A candidate, its drawn outline (EPSG:4490), and what the rules made of it. `suspect`: it
-    has reasons and is certain enough for an alert."""
+    """A candidate, its drawn outline (EPSG:4490), and what the rules made of it. `certainty`: what
+    its score has been worth; `suspect`: it has reasons and is certain enough for an alert."""
 
     change: Candidate
     outline: shapely.MultiPolygon
     verdict: Verdict
     suspect: bool
+    certainty: float
 
     def to_json(self) -> dict[str, Any]:
         """A GeoJSON feature."""
@@ -79,7 +80,7 @@ class Judged:
             "geometry": shapely.geometry.mapping(shapely.set_precision(self.outline, 1e-9)),
             "properties": {
                 "kind": change.kind,
-                "score": round(change.score, 3),
+                "score": round(self.certainty, 3),
                 "delta_h_m": _rounded(change.delta_h_m),
                 "area_m2": round(change.area_m2, 1),
                 "reasons": [reason.code for reason in self.verdict.reasons],
@@ -296,8 +297,16 @@ def _judged(
     judged = []
     for change, outline in zip(changes, outlines, strict=True):
         verdict = judge(change, facts.known, rules)
-        suspect = bool(verdict.reasons) and change.score >= rules.min_score
-        judged.append(Judged(change=change, outline=outline, verdict=verdict, suspect=suspect))
+        certainty = rules.certainty(found.engine, change.kind, change.score)
+        judged.append(
+            Judged(
+                change=change,
+                outline=outline,
+                verdict=verdict,
+                suspect=bool(verdict.reasons) and certainty >= rules.min_score,
+                certainty=certainty,
+            )
+        )
     return tuple(judged), facts
 
 
@@ -321,6 +330,7 @@ def _head(
     parameters = {
         "area": area,
         "law_as_of": law_at.isoformat(),
+        "calibration": None if rules.calibration is None else rules.calibration.version,
         "model": found.model,
         "rejected": dict(found.rejected),
         "searched_m2": found.searched_m2,
@@ -328,6 +338,8 @@ def _head(
         "notes": [list(note) for note in found.notes],
     }
     asked = [inputs, area, found.engine, found.version, rules.digest]
+    if rules.calibration is not None:
+        asked.append(rules.calibration.version)
     if request.law_on is not None:
         asked.append(request.law_on.isoformat())
     digest = hashlib.sha256(json.dumps(asked).encode())
@@ -361,11 +373,19 @@ def _findings(
             Finding(
                 geometry=item.outline,
                 properties=_properties(item, facts, head),
-                record=record_of(item.change, item.outline, item.verdict, facts, head),
+                record=record_of(item.change, item.outline, item.verdict, facts, head)
+                | {"calibration": _calibrated(item, head)},
                 chips=chips(item.change, open_sheets, pair.grid),
             )
             for item in suspects
         ]
+
+
+def _calibrated(item: Judged, head: RunHead) -> dict[str, Any] | None:
+    version = head.parameters["calibration"]
+    if version is None:
+        return None
+    return {"version": version, "score": item.change.score, "certainty": item.certainty}
 
 
 def _properties(item: Judged, facts: Facts, head: RunHead) -> dict[str, Any]:
@@ -374,7 +394,7 @@ def _properties(item: Judged, facts: Facts, head: RunHead) -> dict[str, Any]:
     return {
         "kind": change.kind,
         "reasons": ",".join(reason.code for reason in item.verdict.reasons),
-        "score": round(change.score, 3),
+        "score": round(item.certainty, 3),
         "area_m2": round(change.area_m2, 1),
         "area_band_m2": round(change.area_band_m2, 1),
         "delta_h_m": _rounded(change.delta_h_m),

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from gis.change.calibration import FILE, load_calibration
 from gis.change.engines.contract import Candidate
 from gis.change.judges import JUDGES, absent, red_line
 from gis.change.known import RED_LINES, Known, Reason, Rule, RuleSet, Verdict
@@ -65,7 +66,8 @@ HEADS = ("code", "title", "law", "kinds")
 
 
 def load_rules(path: Path, *, reasons: Sequence[str]) -> RuleSet:
-    """Read `rules.yml`; `reasons` are the codes there are (code list alert_reason).
+    """Read `rules.yml`, and `calibration.yml` where it lies beside it; `reasons` are the codes
+    there are (code list alert_reason).
 
     Raises ConfigError that names the file and the rule.
     """
@@ -81,6 +83,7 @@ def load_rules(path: Path, *, reasons: Sequence[str]) -> RuleSet:
             min_score=float(doc["min_score"]),
             due_days=_due_days(doc.get("due_days", {})),
             rules=rules,
+            calibration=load_calibration(path.with_name(FILE)),
         )
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError) as exc:
         raise _wrong(path, f"{type(exc).__name__}: {exc}") from exc

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -17,6 +18,7 @@ from gis.errors import ChangeError, ConfigError, SourceError
 
 if TYPE_CHECKING:
     from gis.change import DetectReport, Score
+    from gis.change.calibration import Report
 
 FILE = click.Path(path_type=Path)
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -139,6 +141,60 @@ def surface(
     console.emit({"file": str(out), **said})
 
 
+@command("calibrate")
+@click.option("--write", is_flag=True, help="检验更好才替换 config/calibration.yml / put it in "
+              "force, if it does better held out")  # fmt: skip
+def calibrate(console: Console, write: bool) -> None:
+    """按核查结论校准置信度 / learn from verdicts what scores are worth: a report on verdicts held
+    out, by engine and kind of change, beside what is in force.
+
+    \b
+    示例 / example:  gis detect calibrate --write
+    """
+    from gis.change import load_rules
+    from gis.change.calibration import FILE as CALIBRATION
+    from gis.change.calibration import AlertVerdict
+    from gis.change.calibration import calibrate as calibrated
+    from gis.layers import load_registry
+    from gis.store import alert_verdicts, open_store
+
+    settings = console.settings
+    registry = load_registry(settings.config, settings.data)
+    rules = load_rules(
+        settings.config / "rules.yml", reasons=list(registry.codelists["alert_reason"].codes)
+    )
+    with open_store(settings) as store:
+        verdicts = [AlertVerdict(**row) for row in alert_verdicts(store)]
+    found = calibrated(verdicts, rules.calibration, rules.min_score)
+    written = write and found.better
+    if written:
+        path = settings.config / CALIBRATION
+        part = path.with_suffix(".part")
+        part.write_text(found.calibration.to_yaml(), encoding="utf-8")
+        part.replace(path)
+    told = {
+        "version": found.calibration.version,
+        "in_force": None if rules.calibration is None else rules.calibration.version,
+        "better": found.better,
+        "written": written,
+        "strata": {name: asdict(report) for name, report in found.reports.items()},
+    }
+    console.emit(told, table=_calibration_table(found.reports))
+    if write and not written:
+        console.say("保留的结论上没有更好，未替换", "no better on verdicts held out: not written")
+
+
+def _calibration_table(reports: Mapping[str, Report]) -> Table:
+    table = Table()
+    for name in ("层 stratum", "结论 verdicts", "认定 confirmed", "Brier 原 raw", "现 in force",
+                 "新 new", "起报分 threshold"):  # fmt: skip
+        table.add_column(name, justify="left" if name.startswith("层") else "right")
+    for name, r in reports.items():
+        figures = (r.verdicts, r.confirmed, r.brier_raw, r.brier_now, r.brier_new, r.threshold)
+        table.add_row(name, *("" if figure is None else f"{figure:g}" for figure in figures))
+    return table
+
+
 @command("watch")
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--poll", type=click.FloatRange(min=1), default=60.0, show_default=True,
@@ -235,5 +291,5 @@ def _summary(report: DetectReport) -> str:
     )
 
 
-for each in (score, surface, watch):
+for each in (score, surface, calibrate, watch):
     cast("click.Group", detect).add_command(each)

@@ -3,7 +3,7 @@
 from gis.store import deliveries as store_deliveries
 from gis.store.alert_runs import Finding, RunHead, StoredAlert, StoredRun, store_run
 from gis.store.alert_steps import Step, add_photo, take_step, update_alert
-from gis.store.alert_work import alert_stats, assign_alerts, run_known
+from gis.store.alert_work import alert_stats, alert_verdicts, assign_alerts, run_known
 from gis.store.alerts import alert_shapes, chip, list_alerts, show_alert
 from gis.store.cluster import Cluster
 from gis.store.condition import status
@@ -59,6 +59,7 @@ __all__ = [
     "instant_of",
     "status",
     "alert_stats",
+    "alert_verdicts",
     "assign_alerts",
     "run_known",
     "Finding",

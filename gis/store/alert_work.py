@@ -57,6 +57,13 @@ def run_known(store: Store, *, before: str, after: str) -> bool:
     return row == (True,)
 
 
+def alert_verdicts(store: Store) -> list[dict[str, Any]]:
+    """What officers confirmed and dismissed: alert_id, engine, kind (of change), score (as the
+    engine gave it, in the newest evidence before the verdict), confirmed."""
+    with store.reading() as conn:
+        return dicts(conn, query("alert_verdicts"), {})
+
+
 def alert_stats(store: Store, *, due_days: Mapping[str, int]) -> dict[str, Any]:
     """Counts of current alerts: `total`, and the same `by_county`, `by_reason`, `by_month` (when
     last raised); an alert with two reasons counts for each.
