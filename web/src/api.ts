@@ -6,6 +6,7 @@ import type {
   AlertRow,
   AlertStep,
   Config,
+  ImageDay,
   Item,
   Label,
   LiveStep,
@@ -35,6 +36,11 @@ export function tileAddress(layer: string, date: string | null): string {
   return `${ORIGIN}/collections/${layer}/tiles/WebMercatorQuad/{z}/{y}/{x}?f=mvt${time}`;
 }
 
+/** Address pattern of map tiles of images: what was taken until `date`. */
+export function imageTiles(date: string, style: "image" | "hillshade"): string {
+  return `${ORIGIN}/collections/imagery/map/tiles/WebMercatorQuad/{z}/{y}/{x}?f=webp&datetime=${date}&style=${style}`;
+}
+
 export function tilesetAddress(layer: string, date: string | null): string {
   return `${ORIGIN}/3dtiles/${layer}/tileset.json${date ? `?datetime=${date}` : ""}`;
 }
@@ -44,6 +50,10 @@ export function chipAddress(alert: number, name: string): string {
 }
 
 export const config = (): Promise<Config> => ask("/map/config.json");
+
+/** Days there are images of, newest first. */
+export const imageDays = async (): Promise<ImageDay[]> =>
+  (await ask<{ days: ImageDay[] }>("/map/imagery.json")).days;
 
 export const counts = async (date: string | null): Promise<Record<string, number>> =>
   (await ask<{ layers: Record<string, number> }>("/map/counts.json", { datetime: date })).layers;

@@ -138,6 +138,14 @@ export interface SearchAnswer {
 }
 
 /** One line of the work list. */
+export interface ImageDay {
+  date: string;
+  kinds: ("ortho" | "dsm")[];
+  images: string[];
+  gsd_m: number;
+  bbox: Bbox;
+}
+
 export interface AlertRow {
   key: number;
   alert_id: string;

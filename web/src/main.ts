@@ -7,6 +7,7 @@ import type { Config, LiveStep, SearchResult } from "./contract";
 import { h } from "./dom";
 import { say, setLang, text } from "./i18n";
 import { homeView, knownLayers, usualLayers, viewOfBox } from "./layersets";
+import { Imagery } from "./map2d/imagery";
 import { FlatMap } from "./map2d/map";
 import { AlertsPanel } from "./panels/alerts";
 import { CardPanel, extent } from "./panels/card";
@@ -75,6 +76,8 @@ function start(app: HTMLElement, config: Config): void {
     busy: (busy) => face.busy(busy),
     failed: (message) => tilesFailed(notices, message),
   });
+  const imagery = new Imagery(flat, store, (error) => notices.failed("imagery", error));
+  main.append(imagery.element);
   const card = new CardPanel(config, store, notices, {
     mark: (geometry) => flat.show(geometry),
     zoomTo: (_, found) => go(extent(found.geometry)),
