@@ -246,7 +246,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(words: list[str], env: dict[str, str], port: int, log: Path) -> Iterator[None]:
+def running(
+    words: list[str], env: dict[str, str], port: int, log: Path
+) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as out:
         process = subprocess.Popen(words, env=env, stdout=out, stderr=out, cwd=PROJECT)
     try:
@@ -257,7 +259,7 @@ def running(words: list[str], env: dict[str, str], port: int, log: Path) -> Iter
             if process.poll() is not None:
                 raise SystemExit(f"{words[:3]} stopped:\n{log.read_text()[-2000:]}")
             time.sleep(0.1)
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait(20)

@@ -8,6 +8,7 @@ composed, the links written. Answers are never kept.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -37,18 +38,19 @@ LINES = 6  # connections of each worker's event loop
 MOST_PLANS, MOST_NAMES = 2_000, 8
 LARGE = 100_000  # bytes: packing more would hold up everybody else
 AFTER = ("@after@",)  # stands for the mark in links written beforehand
+MARK = mark_text(AFTER).encode()
 KEY = "@key@"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What follows from an address. named: whether it names its format; links: by the name under
-    which we were asked, as JSON: of the last page and of one that goes on, or of one feature."""
+    """What follows from an address. named: whether it names its format; links: as JSON, by the
+    name under which we were asked and whether a page goes on."""
 
     asked: ItemsAsked
     swift: Swift
     named: bool
-    links: dict[tuple[str, str], tuple[bytes, bytes]] = field(default_factory=dict)
+    links: dict[tuple[str, str, bool], bytes] = field(default_factory=dict)
 
 
 class Express:
@@ -138,12 +140,13 @@ def _read(service: Service, layer: Layer, text: bytes, *, single: bool) -> Plan 
 
 async def _page(request: Request, service: Service, lines: Lines, plan: Plan) -> Response:
     found = await page(lines, plan.swift)
-    last, on = _links(request, service, plan) or _keep(
-        request, plan, _page_links(request, service, plan)
-    )
-    links = last
+    after = None if found.after is None else AFTER
+    links = _links(
+        request, plan, after is not None,
+        lambda: links_of(request, service, plan.asked, ItemsPage([], None, after)),
+    )  # fmt: skip
     if found.after is not None:
-        links = on.replace(mark_text(AFTER).encode(), mark_text(found.after).encode())
+        links = links.replace(MARK, mark_text(found.after).encode())
     matched = b"" if found.matched is None else b',"numberMatched":%d' % found.matched
     features = ",".join(found.features).encode()
     timeless = b'{"type":"FeatureCollection","features":[%b],"numberReturned":%d,"links":%b%b}' % (
@@ -162,9 +165,8 @@ async def _one(request: Request, service: Service, lines: Lines, plan: Plan, key
     if text is None:
         raise no_feature(plan.asked.query.layer.id, key)
     version, text = versioned(text, key)
-    links, _ = _links(request, service, plan) or _keep(
-        request, plan, _item_links(request, service, plan)
-    )
+    layer = plan.asked.query.layer
+    links = _links(request, plan, False, lambda: links_of_one(request, service, layer, KEY))
     body = f'{text[:-1]},"links":'.encode() + links.replace(KEY.encode(), key.encode()) + b"}"
     return await _sent(request, plan, body, version=version)
 
@@ -176,27 +178,14 @@ async def _sent(request: Request, plan: Plan, body: bytes, **given: Any) -> Resp
     return answer(request, body, GEOJSON, **given)
 
 
-def _name(request: Request) -> tuple[str, str]:
-    return request.scope["scheme"], request.headers.get("host", "")
-
-
-def _links(request: Request, service: Service, plan: Plan) -> tuple[bytes, bytes] | None:
-    return plan.links.get(_name(request))
-
-
-def _keep(request: Request, plan: Plan, made: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
-    if len(plan.links) >= MOST_NAMES:
-        plan.links.clear()
-    plan.links[_name(request)] = made
+def _links(
+    request: Request, plan: Plan, goes_on: bool, write: Callable[[], list[dict[str, str]]]
+) -> bytes:
+    """The links as JSON, written where they are not there yet."""
+    name = (request.scope["scheme"], request.headers.get("host", ""), goes_on)
+    made = plan.links.get(name)
+    if made is None:
+        if len(plan.links) >= MOST_NAMES:
+            plan.links.clear()
+        made = plan.links[name] = orjson.dumps(write())
     return made
-
-
-def _page_links(request: Request, service: Service, plan: Plan) -> tuple[bytes, bytes]:
-    pages = (ItemsPage([], None, after) for after in (None, AFTER))
-    last, on = (orjson.dumps(links_of(request, service, plan.asked, p)) for p in pages)
-    return last, on
-
-
-def _item_links(request: Request, service: Service, plan: Plan) -> tuple[bytes, bytes]:
-    made = orjson.dumps(links_of_one(request, service, plan.asked.query.layer, KEY))
-    return made, made
