@@ -47,3 +47,10 @@ def every(client: httpx.Client, path: str, /, **params: Any) -> list[Any]:
         page = ok(client, onward[0]["href"])
         found += page["features"]
     return found
+
+
+def of_layers(path: str, *layers: str) -> bool:
+    """Whether a path of the API definition is of one of the layers, or of none in particular."""
+    parts = path.split("/")
+    one = parts[2] if parts[1] == "collections" and len(parts) > 2 else "{layer}"
+    return one in (*layers, "{layer}", "catalogue")

@@ -164,6 +164,13 @@ SECURITY: dict[str, dict[str, str]] = {
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     "bearer": {"type": "http", "scheme": "bearer"},
 }
+TILESETS = {
+    "type": "object",
+    "required": ["tilesets"],
+    "properties": {
+        name: {"type": "array", "items": {"type": "object"}} for name in ("tilesets", "links")
+    },
+}
 EXCEPTION = {
     "type": "object",
     "required": ["code", "description"],
@@ -232,6 +239,7 @@ def openapi_document(service: Service, base: str) -> dict[str, Any]:
         _make_true(path, operations)
     paths |= own_paths(service.registry) | job_paths()
     document["components"]["schemas"]["exception"] = EXCEPTION
+    document["components"]["schemas"]["tiles"] = TILESETS  # pygeoapi's is of a draft
     document["components"]["securitySchemes"] = SECURITY
     document["security"] = [{}, *({name: []} for name in SECURITY)]  # {}: public layers need none
     document["components"]["parameters"] |= FILTERING | PAGING | {"f-plain": FORM_PLAIN}

@@ -102,6 +102,8 @@ def single(params: QueryParams, known: Iterable[str], fields: Iterable[str] = ()
                 en=f"parameter {name} is given twice. Give it once",
                 parameter=name,
             )
+        if "\x00" in value:  # PostgreSQL keeps no such letter, and no value has one
+            raise bad_value(name, "\\x00", "不能含空字符", "no null letters")
         found[name] = value
     return found
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
@@ -22,7 +23,8 @@ def shape_from_wkt(text: str) -> BaseGeometry | None:
     """The geometry of a WKT; None where it is none, or holds too many collections."""
     if text.upper().count("COLLECTION") > MOST_COLLECTIONS:
         return None
-    found: BaseGeometry | None = shapely.from_wkt(text, on_invalid="ignore")
+    with np.errstate(all="ignore"):  # numbers beyond all bounds, in what may be no WKT at all
+        found: BaseGeometry | None = shapely.from_wkt(text, on_invalid="ignore")
     return found
 
 
