@@ -127,7 +127,7 @@ def features(colours: Floats) -> Vector | None:
         red.mean(), green.mean(), blue.mean(), np.log(contrast),
         (red - green).std() / contrast, (green - blue).std() / contrast,
         np.log(float(np.mean(np.abs(red - green) + np.abs(green - blue))) + 0.01),
-        *np.log(texture / contrast + 1e-3), np.log1p(float((away**4).mean())),
+        *np.log(texture / contrast + 1e-3), np.log1p(float((away * away * away * away).mean())),
     ])  # fmt: skip
 
 

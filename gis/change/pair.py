@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 import rasterio
 import shapely
 from numpy.typing import NDArray
-from rasterio.enums import Resampling
+from rasterio.enums import MaskFlags, Resampling
 from rasterio.errors import RasterioError
 from rasterio.transform import Affine
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterWindow
 
+from gis.change.agreement import check_datum, check_frames, check_pixels
 from gis.change.rasters import Raster, opened, unreadable
 from gis.errors import ChangeError
 
 Floats = NDArray[np.float32]
 LEAST_PX = 32  # a smaller overlap can't tell change from noise
-MOST_RATIO = 2.0  # between the pixel sizes of two surface models
 EPOCH_DAYS = 31  # a photo and a surface model of one epoch may lie that far apart
 SAME = 1e-6
 ALIGNED_PX = 0.01
 # block cache of GDAL, MB: what keeps memory flat whatever the raster's size
 CACHE_MB = 64
-STRIP_PX = 256  # rows held at once where a large place is read thinned
+PIECE_PX = 1024  # side of what is held at once where a large place is read thinned
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +183,9 @@ def pair_of(
         dsm_after=dsm_after,
         grid=Grid(west=0.0, north=0.0, gsd_m=1.0, height=0, width=0),
     )
-    _check_frames(pair.given)
+    check_frames(pair.given)
     _check_dates(pair)
-    notes = [*_check_datum(dsm_before, dsm_after), *_check_pixels(models)]
+    notes = [*check_datum(dsm_before, dsm_after), *check_pixels(models)]
     grid = _grid(pair)
     notes += [
         (f"{r.name} 已重采样到 {grid.gsd_m:g} 米格网", f"{r.name} resampled to {grid.gsd_m:g} m")
@@ -199,14 +199,25 @@ class Sheet:
     """One open raster, read on the grid: NaN where it has no value."""
 
     def __init__(
-        self, raster: Raster, data: Any, offset: tuple[int, int] | None, step: int = 1
+        self,
+        raster: Raster,
+        data: Any,
+        offset: tuple[int, int] | None,
+        step: int = 1,
+        warped: Callable[[int], Any] | None = None,
     ) -> None:
         self._raster, self._data, self._offset, self._step = raster, data, offset, step
+        self._warped = warped
         self._bands = raster.colour or (1,)
+        flags = data.mask_flag_enums
+        self._whole = all(MaskFlags.all_valid in flags[band - 1] for band in self._bands)
 
     def thinned(self, step: int) -> Sheet:
         """Every `step`-th pixel of it, on the grid thinned alike: for places too large to be held
-        whole."""
+        whole. What must be resampled is so to the thinned grid at once, as to do it pixel by pixel
+        costs ten times as much as reading."""
+        if self._warped is not None:
+            return Sheet(self._raster, self._warped(step), None)
         return Sheet(self._raster, self._data, self._offset, step)
 
     def read(self, box: Box) -> Floats:
@@ -214,13 +225,13 @@ class Sheet:
         step = self._step
         if step == 1:
             return self._pixels(box)
-        lines = max(1, STRIP_PX // step)
-        strips = [
-            Box(top, box.left, min(top + lines, box.bottom), box.right)
-            for top in range(box.top, box.bottom, lines)
-        ]
-        read = [self._pixels(strip.times(step))[:, ::step, ::step] for strip in strips]
-        return np.concatenate(read, axis=1)
+        values = np.empty((len(self._bands), *box.shape), dtype=np.float32)
+        for part in _pieces(box, max(1, PIECE_PX // step)):
+            # copied: a view would keep all of the piece's pixels
+            values[(slice(None), *box.inner(part))] = self._pixels(part.times(step))[
+                :, ::step, ::step
+            ]
+        return values
 
     def _pixels(self, box: Box) -> Floats:
         row, col = self._offset or (0, 0)
@@ -231,12 +242,19 @@ class Sheet:
             rows, cols = there.shape
             window = RasterWindow(there.left, there.top, cols, rows)
             try:
-                read = self._data.read(self._bands, window=window, masked=True)
+                read = self._values(window)
             except RasterioError as exc:  # here, as only here it is known which file it was
                 raise unreadable(self._raster.path) from exc
-            inside = wanted.inner(there)
-            values[(slice(None), *inside)] = read.astype(np.float32).filled(np.nan)
+            values[(slice(None), *wanted.inner(there))] = read
         return values
+
+    def _values(self, window: RasterWindow) -> Floats:
+        if self._whole:  # no mask to ask for: half of the work
+            read: Floats = self._data.read(self._bands, window=window, out_dtype="float32")
+            return read
+        masked = self._data.read(self._bands, window=window, masked=True)
+        filled: Floats = masked.astype(np.float32).filled(np.nan)
+        return filled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,22 +286,14 @@ def sheets(pair: Pair, *, grey: bool = False) -> Iterator[Sheets]:
             raster = replace(raster, west=raster.west - moved[0], north=raster.north - moved[1])
             data = stack.enter_context(opened(raster.path))
             offset = _offset(raster, pair.grid)
-            if offset is None:
-                grid = pair.grid
-                data = stack.enter_context(
-                    WarpedVRT(
-                        data,
-                        src_transform=raster.transform,
-                        crs=data.crs,
-                        transform=grid.transform,
-                        width=grid.width,
-                        height=grid.height,
-                        resampling=_resampling(raster, grid),
-                        add_alpha=False,
-                        nodata=_fill(data),
-                    )
-                )
-            return Sheet(raster, data, offset)
+            if offset is not None:
+                return Sheet(raster, data, offset)
+
+            @cache
+            def warped(step: int) -> Any:
+                return stack.enter_context(_warped(raster, data, pair.grid, step))
+
+            return Sheet(raster, warped(1), None, warped=warped)
 
         yield Sheets(
             dsm_before=sheet(pair.dsm_before),
@@ -291,6 +301,28 @@ def sheets(pair: Pair, *, grey: bool = False) -> Iterator[Sheets]:
             before=sheet(pair.before),
             after=sheet(pair.after, pair.photo_moved),
         )
+
+
+def _pieces(box: Box, side: int) -> Iterator[Box]:
+    for top in range(box.top, box.bottom, side):
+        for left in range(box.left, box.right, side):
+            yield Box(top, left, top + side, left + side).within(box)
+
+
+def _warped(raster: Raster, data: Any, grid: Grid, step: int) -> WarpedVRT:
+    """The raster on the grid's pixels, or on every `step`-th of them."""
+    first = (1 - step) / 2  # a thinned pixel's middle is that of the pixel it stands for
+    return WarpedVRT(
+        data,
+        src_transform=raster.transform,
+        crs=data.crs,
+        transform=grid.transform @ Affine.translation(first, first) @ Affine.scale(step),
+        width=-(-grid.width // step),
+        height=-(-grid.height // step),
+        resampling=_resampling(raster, grid) if step == 1 else Resampling.nearest,
+        add_alpha=False,
+        nodata=_fill(data),
+    )
 
 
 def _fill(data: Any) -> float | None:
@@ -347,17 +379,6 @@ def _overlap(rasters: tuple[Raster, ...]) -> tuple[float, float, float, float]:
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
-def _check_frames(rasters: tuple[Raster, ...]) -> None:
-    names = {r.frame.name for r in rasters}
-    if len(names) > 1:
-        stated = "；".join(f"{r.name} {r.frame}" for r in rasters)
-        raise ChangeError(
-            zh=f"两期数据坐标系不同（{stated}）。请先 gdalwarp 到同一坐标系",
-            en=f"the rasters are in different frames ({stated}). gdalwarp them to one first",
-            problem="frame",
-        )
-
-
 def _check_dates(pair: Pair) -> None:
     for photo, model in ((pair.before, pair.dsm_before), (pair.after, pair.dsm_after)):
         if photo and model and abs((photo.taken_on - model.taken_on).days) > EPOCH_DAYS:
@@ -376,38 +397,3 @@ def _check_dates(pair: Pair) -> None:
                 f"({late.taken_on}). Swap them",
                 problem="dates",
             )
-
-
-def _check_pixels(models: tuple[Raster | None, Raster | None]) -> list[tuple[str, str]]:
-    first, second = models
-    if first is None or second is None:
-        return []
-    ratio = max(first.gsd_m, second.gsd_m) / min(first.gsd_m, second.gsd_m)
-    if ratio > MOST_RATIO:
-        raise ChangeError(
-            zh=f"两期高程模型的像元大小差 {ratio:.1f} 倍（{first.gsd_m:g} 与 {second.gsd_m:g} 米）",
-            en=f"the surface models' pixels differ {ratio:.1f} times ({first.gsd_m:g} and "
-            f"{second.gsd_m:g} m); at most {MOST_RATIO:g}",
-            problem="pixel_size",
-        )
-    return []
-
-
-def _check_datum(first: Raster | None, second: Raster | None) -> list[tuple[str, str]]:
-    """Refuse two datums; say it where one or both files state none."""
-    if first is None or second is None:
-        return []
-    spelled = {re.sub(r"\W", "", r.datum).lower() for r in (first, second) if r.datum}
-    if len(spelled) > 1:
-        raise ChangeError(
-            zh=f"高程基准不同：{first.name} {first.datum}，{second.name} {second.datum}。请先统一",
-            en=f"different height datums: {first.name} {first.datum}, {second.name} "
-            f"{second.datum}. Bring them to one first",
-            problem="height_datum",
-        )
-    silent = [r.name for r in (first, second) if not r.datum]
-    if silent:
-        return [
-            (f"{'、'.join(silent)} 未写明高程基准", f"{', '.join(silent)}: no height datum stated")
-        ]
-    return []

@@ -20,6 +20,7 @@ from gis.change.coregistration import registered_models
 from gis.change.engines.contract import Candidate, Candidates
 from gis.change.engines.surface import Measured, kind_of, measure, stage_of
 from gis.change.filters import closed, opened, rough_px, smooth
+from gis.change.held import give_back
 from gis.change.noise import NoiseModel, fit_noise
 from gis.change.pair import Box, Grid, Pair, Sheets, sheets
 from gis.change.polygons import length_m, regularised
@@ -32,6 +33,7 @@ Mask = NDArray[np.bool_]
 REACH_PX = 5  # of median and closing; roughness and opening come on top
 LEAFY = 0.6  # share of green pixels that makes a place a plant
 WINDOW_PX = 1024
+GIVE_BACK_EACH = 50  # places measured
 # What the table of docs/change.md was measured on; beyond it the run and its alerts say so.
 MEASURED_NOISE_M = 1.1  # of one model
 MEASURED_GSD_M = (0.2, 1.0)
@@ -162,6 +164,7 @@ class _Search:
             if done is None:
                 done = self._window(window)
                 journal.keep(window, done)
+                give_back()
             self.searched_px += int(done.figures[0])
             rose.append((window, [shape for up, shape, _ in done.places if up]))
             fell.append((window, [shape for up, shape, _ in done.places if not up]))
@@ -208,7 +211,9 @@ class _Search:
 
     def judged(self, found: list[tuple[bool, shapely.Polygon]]) -> Iterator[Candidate]:
         least_px = self.limits.min_area_m2 / self.grid.gsd_m**2
-        for rise, outline in found:
+        for i, (rise, outline) in enumerate(found):
+            if i % GIVE_BACK_EACH == 0:
+                give_back()
             if outline.area < least_px:
                 self.rejected["small"] += 1
                 continue

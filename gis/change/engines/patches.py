@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gis.change.engines.contract import Candidate, Kind
 from gis.change.filters import closed, opened
+from gis.change.held import give_back
 from gis.change.pair import Box, Grid, Sheets
 from gis.change.photos import Clouds, Tones, clouds_of, tones_of
 from gis.change.polygons import length_m, regularised
@@ -84,6 +85,7 @@ class Search:
             if done is None:
                 done = self._cell(cell)
                 journal.keep(cell, done)
+                give_back()
             pieces = [
                 Piece(came=came, outline=outline, sure=sure, apart=apart)
                 for came, outline, (sure, apart) in done.places
