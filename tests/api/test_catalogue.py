@@ -119,7 +119,7 @@ def test_what_openapi_names_is_answered(client: httpx.Client) -> None:
         "gridcode": "N50I", "storeys": "3", "height_m": "12.4", "use": "industrial",
         "built_year": "1990", "filter": "height_m > 3", "filter-lang": "cql2-text",
         "filter-crs": "http://www.opengis.net/def/crs/EPSG/0/4547", "q": "楼", "after": "WzVd",
-        "feature-id": "version",
+        "feature-id": "version", "valid_from": "2023-06-01", "valid_to": "2024-05-20",
     }  # fmt: skip
     for name in named:
         given = {name: trial.get(name, "1")}
