@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import gzip
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol
-from uuid import uuid4
 
 import orjson
 from pmtiles.tile import Compression, TileType, zxy_to_tileid
 from pmtiles.writer import Writer as PMTilesWriter
 
 from gis.errors import TileError
+from gis.tiles.replacing import replacing
 
 Form = Literal["pmtiles", "dir"]
 NAME, MAGIC = "tilejson.json", b"PMTiles"
@@ -36,29 +35,8 @@ def new_archive(out: Path, form: Form) -> Iterator[Archive]:
     """An archive beside `out` that takes its place at the end; gone on any exception. Raises
     TileError where `out` is something else or can't be written."""
     _refuse_other(out, form)
-    out = out.absolute()
-    making = out.with_name(f".{out.name}.{uuid4().hex[:8]}")
-    try:
-        with FORMATS[form](making) as archive:
-            yield archive
-        if out.is_dir():
-            old = making.with_name(f"{making.name}.old")
-            out.rename(old)
-            making.rename(out)
-            shutil.rmtree(old)
-        else:
-            making.replace(out)
-    except OSError as exc:
-        raise TileError(
-            zh=f"无法写入 {out}：{exc.strerror}。请检查目录权限与磁盘空间",
-            en=f"can't write {out}: {exc.strerror}. Check the folder's permissions and the disk",
-            path=str(out),
-        ) from exc
-    finally:
-        if making.is_dir():
-            shutil.rmtree(making, ignore_errors=True)
-        else:
-            making.unlink(missing_ok=True)
+    with replacing(out) as making, FORMATS[form](making) as archive:
+        yield archive
 
 
 def order(z: int, x: int, y: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
-from uuid import uuid4
 
 import orjson
 
@@ -20,6 +18,7 @@ from gis.store import Store, When
 from gis.tiles.glb import GlbWriter
 from gis.tiles.plan import Plan, plan_of
 from gis.tiles.quadtree import Node
+from gis.tiles.replacing import replacing
 from gis.tiles.serving import content, version_of
 from gis.tiles.tileset import external, node_document, root_document
 from gis.tiles.writer import Writer
@@ -156,26 +155,9 @@ def _replacing(out: Path) -> Iterator[Path]:
             en=f"{out} exists and is not a tileset. Give another folder",
             path=str(out),
         )
-    out = out.absolute()
-    making = out.with_name(f".{out.name}.{uuid4().hex[:8]}")
-    try:
+    with replacing(out) as making:
         making.mkdir(parents=True)
         yield making
-        if out.exists():
-            old = making.with_name(f"{making.name}.old")
-            out.rename(old)
-            making.rename(out)
-            shutil.rmtree(old)
-        else:
-            making.rename(out)
-    except OSError as exc:
-        raise TileError(
-            zh=f"无法写入 {out}：{exc.strerror}。请检查目录权限与磁盘空间",
-            en=f"can't write {out}: {exc.strerror}. Check the folder's permissions and the disk",
-            path=str(out),
-        ) from exc
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
 
 
 def _replaceable(out: Path) -> bool:
