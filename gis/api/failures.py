@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import orjson
@@ -12,8 +13,9 @@ from starlette.responses import Response
 from gis.api.answers import HTML, JSON, answer, wants_html
 from gis.api.pages import page
 from gis.api.refusals import NotThere, Refused
-from gis.errors import CoordError, LayerError, OneMapError, StoreError, UnknownLayer
+from gis.errors import ConfigError, CoordError, LayerError, OneMapError, StoreError, UnknownLayer
 
+LOG = logging.getLogger(__name__)
 CHALLENGE = 'Bearer realm="onemap"'
 WORDS = {
     404: ("没有这个地址。目录见 /collections", "there is nothing here. See /collections"),
@@ -76,6 +78,9 @@ def _headers(error: OneMapError, status: int) -> dict[str, str]:
 def on_our_error(request: Request, exc: Exception) -> Response:
     """Starlette's handler for the errors of gis/errors.py."""
     assert isinstance(exc, OneMapError)
+    if isinstance(exc, ConfigError):  # it names a file of this machine: for the log alone
+        LOG.error("%s %s: %s", request.method, request.url.path, exc)
+        return on_any_error(request, exc)
     return error_answer(request, exc)
 
 

@@ -11,6 +11,7 @@ import pytest
 from small_city import XSS, browse
 
 from gis.api.app import create_app
+from gis.errors import ConfigError
 from gis.layers import Registry
 from gis.settings import Settings
 from gis.store import Store
@@ -137,6 +138,19 @@ def test_too_slow_is_503_and_says_so(city: Store, registry: Registry, settings: 
     assert answer.status_code == 503, answer.text
     assert answer.json()["type"] == "Busy"
     assert answer.headers["retry-after"]
+
+
+def test_a_wrong_configuration_is_told_to_the_log_alone(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ConfigError(zh="/srv/somewhere 不存在", en="/srv/somewhere is not there")
+
+    monkeypatch.setattr("gis.api.features.items", fail)
+    answer = client.get(ITEMS)
+    assert answer.status_code == 500
+    assert "/srv/somewhere" not in answer.text
+    assert "/srv/somewhere" in caplog.text
 
 
 def test_an_unforeseen_error_keeps_its_insides(
